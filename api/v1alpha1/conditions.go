@@ -1,0 +1,50 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Types of status conditions. Ready is always present; Reconciling and Stalled never stand together, and
+// neither stands beside Ready=True.
+const (
+	// ReadyCondition is True when the world is as the spec says.
+	ReadyCondition = "Ready"
+	// ReconcilingCondition is True while work is going on or waited for.
+	ReconcilingCondition = "Reconciling"
+	// StalledCondition is True when nothing will get better by itself.
+	StalledCondition = "Stalled"
+	// AcceptedCondition is the Gravitee Kubernetes Operator's verdict on the last reconciliation.
+	AcceptedCondition = "Accepted"
+	// ResolvedRefsCondition says whether everything that the spec refers to was found.
+	ResolvedRefsCondition = "ResolvedRefs"
+	// ServedCondition is False when the management API accepts an API that no gateway will serve.
+	ServedCondition = "Served"
+	// DeletableCondition is False on an object whose deletion is asked for while others still use it.
+	DeletableCondition = "Deletable"
+)
+
+// Reasons of the conditions Accepted and ResolvedRefs in the Gravitee Kubernetes Operator's words
+// (shared/reference/gko-compatibility.md part 5.7).
+const (
+	// AcceptedReason goes with Accepted=True.
+	AcceptedReason = "Accepted"
+	// ReconcileFailedReason goes with Accepted=False when no other reason fits.
+	ReconcileFailedReason = "ReconcileFailed"
+	// CompileTemplateErrorReason goes with Accepted=False when a template in the spec can't be rendered.
+	CompileTemplateErrorReason = "CompileTemplateError"
+	// ControlPlaneErrorReason goes with Accepted=False when the management API refused.
+	ControlPlaneErrorReason = "ControlPlaneError"
+	// IllegalStateErrorReason goes with Accepted=False when the spec contradicts itself.
+	IllegalStateErrorReason = "IllegalStateError"
+	// ResolvedRefsReason goes with ResolvedRefs, True and False alike.
+	ResolvedRefsReason = "ResolvedRefs"
+	// GroupNotFoundReason goes with ResolvedRefs=False when only a Group is missing, which stops nothing.
+	GroupNotFoundReason = "GroupNotFound"
+)
+
+// Values of status.processingStatus.
+const (
+	// ProcessingCompleted says that the last reconciliation succeeded.
+	ProcessingCompleted = "Completed"
+	// ProcessingFailed says that the last reconciliation failed.
+	ProcessingFailed = "Failed"
+)

@@ -1,0 +1,44 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Finalizers that the Gravitee Kubernetes Operator puts on objects and that objects taken over from it carry
+// (shared/reference/gko-compatibility.md part 5.4).
+const (
+	// ApiDefinitionFinalizer holds an ApiDefinition until its remote API is deleted.
+	ApiDefinitionFinalizer = "finalizers.gravitee.io/apidefinitiondeletion"
+	// ApiDefinitionTemplateFinalizer holds an ApiDefinition that serves as an ingress template.
+	ApiDefinitionTemplateFinalizer = "finalizers.gravitee.io/apidefinitiontemplate"
+	// ManagementContextFinalizer holds a ManagementContext while anything refers to it.
+	ManagementContextFinalizer = "finalizers.gravitee.io/managementcontextdeletion"
+	// ManagementContextSecretFinalizer is found on a Secret to which a context refers. It is only ever removed.
+	ManagementContextSecretFinalizer = "finalizers.gravitee.io/managementcontextSecret" // #nosec G101 -- a name
+	// TemplatingFinalizer is found on a Secret or ConfigMap that a template mentions. It is only ever removed.
+	TemplatingFinalizer = "finalizers.gravitee.io/templating"
+)
+
+// Annotations that the Gravitee Kubernetes Operator puts on objects. They are read where they tell something
+// and never kept up to date.
+const (
+	// LastSpecHashAnnotation is the hash of the spec that was reconciled last.
+	LastSpecHashAnnotation = "gravitee.io/last-spec-hash"
+	// LastSecretRefAnnotation is the namespace/name of the Secret that a context used last.
+	LastSecretRefAnnotation = "gravitee.io/last-secret-ref" // #nosec G101 -- a name
+	// DriftDetectionAnnotation is "true" or "false" and overrides the operator's setting for one object.
+	DriftDetectionAnnotation = "gravitee.io/drift-detection"
+	// TemplateAnnotation is "true" on an ApiDefinition that only serves as an ingress template.
+	TemplateAnnotation = "gravitee.io/template"
+)
+
+// Annotations of Apisync.
+const (
+	// IdentityAnnotation keeps the remote id of an object, and the namespace/name it was given to, from before
+	// the first remote write on.
+	IdentityAnnotation = "apisync.github.io/identity"
+	// DeletionPolicyAnnotation says what happens to the remote object when the resource is deleted. The one
+	// value is DeletionPolicyOrphan; anything else means that it is deleted too.
+	DeletionPolicyAnnotation = "apisync.github.io/deletion-policy"
+	// DeletionPolicyOrphan leaves the remote object where it is.
+	DeletionPolicyOrphan = "orphan"
+)

@@ -1,0 +1,185 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/apisync/apisync/api/v1alpha1"
+)
+
+// TestStoredAsUnderGKO shows that our schema makes of every recorded manifest the object that an API server
+// held under GKO: either the same, or the same after GKO wrote its typed object back, as it does after a
+// success.
+func TestStoredAsUnderGKO(t *testing.T) {
+	apiServer := newServer(t)
+	for _, recorded := range recordedCases(t) {
+		t.Run(recorded.name, func(t *testing.T) {
+			variants := storedVariants(t, apiServer, recorded)
+			matched := map[*variant]bool{}
+			for _, step := range recorded.stored {
+				for _, content := range step.Objects {
+					object := &unstructured.Unstructured{Object: content}
+					match, difference := findVariant(t, object, variants)
+					if match == nil {
+						t.Errorf("step %q: %s %s: no manifest leads to the recorded object; the nearest (-ours +recorded):\n%s",
+							step.Step, object.GetKind(), keyOf(object), difference)
+						continue
+					}
+					for _, v := range variants {
+						matched[v] = matched[v] || v.sameAs(match)
+					}
+				}
+			}
+			for _, v := range variants {
+				if !matched[v] && !matched[v.twin] {
+					t.Errorf("%s of %s is in no recorded snapshot, so nothing was compared", v.key, v.file)
+				}
+			}
+		})
+	}
+}
+
+// variant is a manifest as it is stored; twin is the same after GKO's write.
+type variant struct {
+	file, kind, key string
+	spec            map[string]any
+	twin            *variant
+}
+
+func (v *variant) sameAs(other *variant) bool {
+	return v.kind == other.kind && v.key == other.key && cmp.Equal(v.spec, other.spec)
+}
+
+func storedVariants(t *testing.T, apiServer server, recorded recordedCase) []*variant {
+	t.Helper()
+	var variants []*variant
+	for _, in := range recorded.inputs {
+		for _, object := range in.objects {
+			if _, ours := apiServer[object.GetKind()]; !ours {
+				continue
+			}
+			stored, problems := apiServer.admit(object)
+			if len(problems) > 0 {
+				t.Fatalf("%s: %s is refused: %v", in.file, keyOf(object), problems)
+			}
+			plain := &variant{file: in.file, kind: object.GetKind(), key: keyOf(object), spec: asJSON(t, specOf(stored))}
+			variants = append(variants, plain)
+			if object.GetKind() == v1alpha1.ApiDefinitionKind {
+				rewritten := *plain
+				rewritten.spec = asJSON(t, specOf(rewrite(t, apiServer, stored)))
+				rewritten.twin, plain.twin = plain, &rewritten
+				variants = append(variants, &rewritten)
+			}
+		}
+	}
+	return variants
+}
+
+// rewrite stores an object again after it went through its Go type, as GKO does (contract README 6.12).
+func rewrite(t *testing.T, apiServer server, stored *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	typed := decodeAPIDefinition(t, stored)
+	content, err := json.Marshal(typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &unstructured.Unstructured{}
+	if err := again.UnmarshalJSON(content); err != nil {
+		t.Fatal(err)
+	}
+	rewritten, problems := apiServer.admit(again)
+	if len(problems) > 0 {
+		t.Fatalf("the typed form of %s is refused: %v", keyOf(stored), problems)
+	}
+	return rewritten
+}
+
+func findVariant(t *testing.T, object *unstructured.Unstructured, variants []*variant) (*variant, string) {
+	t.Helper()
+	nearest := "no manifest of that name"
+	shortest := -1
+	want := asJSON(t, specOf(object))
+	for _, v := range variants {
+		if v.kind != object.GetKind() || v.key != keyOf(object) {
+			continue
+		}
+		difference := cmp.Diff(v.spec, want)
+		if difference == "" {
+			return v, ""
+		}
+		if shortest < 0 || len(difference) < shortest {
+			nearest, shortest = difference, len(difference)
+		}
+	}
+	return nil, nearest
+}
+
+// TestWriteBackOnlyAddsLoadBalancing pins what a write of the typed object changes in a stored spec, which is
+// why Apisync never writes one: everything else that GKO's objects have beyond their manifest comes from the
+// schema.
+func TestWriteBackOnlyAddsLoadBalancing(t *testing.T) {
+	apiServer := newServer(t)
+	added := 0
+	for _, recorded := range recordedCases(t) {
+		for _, in := range recorded.inputs {
+			for _, object := range in.objects {
+				if object.GetKind() != v1alpha1.ApiDefinitionKind {
+					continue
+				}
+				stored, _ := apiServer.admit(object)
+				before, after := asJSON(t, specOf(stored)), asJSON(t, specOf(rewrite(t, apiServer, stored)))
+				added += removeAddedLoadBalancing(before, after)
+				if difference := cmp.Diff(before, after); difference != "" {
+					t.Errorf("%s %s: a typed write changes more (-before +after):\n%s", recorded.name, in.file, difference)
+				}
+			}
+		}
+	}
+	if added == 0 {
+		t.Error("no write added load_balancing, so the recordings no longer show what this test is about")
+	}
+}
+
+func removeAddedLoadBalancing(before, after map[string]any) int {
+	removed := 0
+	groups := groupsOf(before)
+	for i, group := range groupsOf(after) {
+		if _, had := groups[i]["load_balancing"]; had {
+			continue
+		}
+		if value, isObject := group["load_balancing"].(map[string]any); isObject && len(value) == 0 {
+			delete(group, "load_balancing")
+			removed++
+		}
+	}
+	return removed
+}
+
+func groupsOf(spec map[string]any) []map[string]any {
+	proxy, _ := spec["proxy"].(map[string]any)
+	list, _ := proxy["groups"].([]any)
+	groups := make([]map[string]any, len(list))
+	for i := range list {
+		groups[i], _ = list[i].(map[string]any)
+	}
+	return groups
+}
+
+func decodeAPIDefinition(t *testing.T, object *unstructured.Unstructured) *v1alpha1.ApiDefinition {
+	t.Helper()
+	content, err := object.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var typed v1alpha1.ApiDefinition
+	if err := json.Unmarshal(content, &typed); err != nil {
+		t.Fatalf("decoding %s: %v", keyOf(object), err)
+	}
+	return &typed
+}

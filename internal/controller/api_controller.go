@@ -1,0 +1,395 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/lifecycle"
+	"github.com/apisync/apisync/internal/mapi"
+	"github.com/apisync/apisync/internal/model"
+	"github.com/apisync/apisync/internal/translate"
+)
+
+// APIDefinitions publishes ApiDefinitions and keeps them in step. It implements
+// lifecycle.Kind[*v1alpha1.ApiDefinition].
+type APIDefinitions struct {
+	Client client.Client
+	Pool   *mapi.Pool
+	// Reach makes a client for another place of the installation that a context leads to.
+	Reach func(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error)
+	// Recheck wakes a context whose credentials were refused while it was used. Must not block for long.
+	Recheck func(contextName string)
+	// DigestKey keys the digests of wanted states.
+	DigestKey []byte
+	// Cluster is the id of this cluster, with which its APIs are marked; empty means unmarked.
+	Cluster string
+	// Always re-applies every API when it is seen for the first time by this process (RECONCILE_STRATEGY=always).
+	Always *FirstSight
+	// Resync is how often an API that is in step is compared again.
+	Resync time.Duration
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Sync publishes the API if there is a reason to.
+func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) (lifecycle.Outcome, error) {
+	if api.Annotations[v1alpha1.TemplateAnnotation] == "true" {
+		return lifecycle.Outcome{Message: "A template for ingresses; it isn't published itself"}, nil
+	}
+	if err := translate.Check(api); err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	lease, known, err := a.lease(ctx, api)
+	if err != nil || !known {
+		return a.withoutContext(api, known, err)
+	}
+	outcome, err := a.publish(ctx, api, lease)
+	return outcome, a.blame(lease, err)
+}
+
+// lease borrows the client of the API's context.
+func (a *APIDefinitions) lease(ctx context.Context, api *v1alpha1.ApiDefinition) (mapi.Lease, bool, error) {
+	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
+	if err != nil {
+		return mapi.Lease{}, true, err
+	}
+	lease, known, err := a.Pool.Get(string(managed.UID))
+	if err == nil && lease.Revision != managed.Generation {
+		// The context's own reconciler is about to probe its new spec; it wakes this API when it is done.
+		return mapi.Lease{}, false, nil
+	}
+	return lease, known, err
+}
+
+// withoutContext is met while nothing may be sent. An API whose present generation was published keeps its
+// status: an outage of the management API says nothing about it, and after a restart the contexts have to be
+// probed first.
+func (a *APIDefinitions) withoutContext(api *v1alpha1.ApiDefinition, known bool, err error) (lifecycle.Outcome, error) {
+	inStep := api.Status.ObservedGeneration == api.Generation && isReady(api)
+	if !known || (inStep && fault.ReasonOf(err) == fault.ReasonContextNotReady) {
+		return lifecycle.Outcome{Deferred: true}, nil
+	}
+	return lifecycle.Outcome{}, err
+}
+
+func isReady(api *v1alpha1.ApiDefinition) bool {
+	return slices.ContainsFunc(api.Status.Conditions, func(c metav1.Condition) bool {
+		return c.Type == v1alpha1.ReadyCondition && c.Status == metav1.ConditionTrue
+	})
+}
+
+// blame turns refused credentials into the context's affair: it is probed at once, and this API waits for it.
+func (a *APIDefinitions) blame(lease mapi.Lease, err error) error {
+	if err == nil || fault.KindOf(err) != fault.Unauthenticated {
+		return err
+	}
+	a.Recheck(lease.Name)
+	return fault.New(fault.Waiting, fault.ReasonContextNotReady, "context %s: %w", lease.Name, err)
+}
+
+func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (lifecycle.Outcome, error) {
+	if err := a.soleOwner(ctx, api, lease); err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	warnings, err := a.leaveBefore(ctx, api, lease)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	result, err := a.reconcile(ctx, api, lease)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	left, err := a.leaveAfter(ctx, api, lease)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	a.recordPlace(api, lease)
+	warnings = append(append(warnings, result.warnings...), left...)
+	outcome := lifecycle.Outcome{
+		Done: result.done, Warnings: warnings, Requeue: a.Resync,
+		Message:    readyText(api, result.comparison),
+		Conditions: []metav1.Condition{served(api, result.comparison)},
+	}
+	return outcome, severe(api)
+}
+
+// severe is met when the management API accepted the API and said all the same that something is badly wrong.
+func severe(api *v1alpha1.ApiDefinition) error {
+	if len(api.Status.Errors.Severe) == 0 {
+		return nil
+	}
+	return fault.New(fault.Terminal, fault.ReasonControlPlane, "the management API reports: %s", naming(api.Status.Errors.Severe))
+}
+
+type result struct {
+	done       string
+	warnings   []string
+	comparison mapi.Comparison
+}
+
+// reconcile observes, decides and applies, and leaves what it learned in the status in memory.
+func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (result, error) {
+	store := lease.Client.APIs()
+	seen, err := store.Observe(ctx, mapi.Ref{Key: translate.CrossID(api), ID: translate.RecordedID(api)})
+	if err != nil {
+		return result{}, err
+	}
+	want, err := a.wanted(api, seen)
+	if err != nil {
+		return result{}, err
+	}
+	var comparison mapi.Comparison
+	if seen.Exists {
+		if comparison, err = store.Compare(ctx, want, seen); err != nil {
+			return result{}, err
+		}
+	}
+	digest, err := want.Digest(a.DigestKey)
+	if err != nil {
+		return result{}, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
+	}
+	decided, err := decide(a.state(api, seen, comparison, digest))
+	if err != nil {
+		return result{}, err
+	}
+	if a.Always.First(api.UID) && !decided.write {
+		decided.write, decided.reason = true, "every API is written again after a start (RECONCILE_STRATEGY=always)"
+	}
+	found := result{comparison: comparison}
+	if decided.warning != "" {
+		found.warnings = append(found.warnings, decided.warning)
+	}
+	if !decided.write {
+		return found, a.adopt(ctx, api, want, seen, digest)
+	}
+	if err := a.apply(ctx, api, store, want, digest, &found); err != nil {
+		return result{}, err
+	}
+	found.done = fmt.Sprintf("Published API %s, since %s", api.Status.ID, decided.reason)
+	return found, nil
+}
+
+func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, seen mapi.Observation, comparison mapi.Comparison, digest string) state {
+	s := state{
+		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster,
+		owned: seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
+	}
+	if sync := api.Status.Sync; sync != nil && model.Comparable(sync.Digest, a.DigestKey) {
+		s.recorded, s.unresolved = sync.Digest, sync.Unresolved
+	}
+	return s
+}
+
+// wanted translates with the identities that exist remotely, or with those of a new API.
+func (a *APIDefinitions) wanted(api *v1alpha1.ApiDefinition, seen mapi.Observation) (model.API, error) {
+	id := translate.FirstID(api)
+	if api.Status.ID != "" {
+		// The API was deleted elsewhere: it comes back with the ids that its consumers know.
+		id = api.Status.ID
+	}
+	plans := maps.Clone(api.Status.Plans)
+	if seen.Exists {
+		id, plans = seen.Ref.ID, maps.Clone(plans)
+		if plans == nil {
+			plans = map[string]string{}
+		}
+		maps.Copy(plans, seen.Ref.Parts)
+	}
+	return translate.API(api, translate.Inputs{ID: id, PlanIDs: plans, Cluster: a.Cluster})
+}
+
+// adopt records the identity of an API that is as wanted already, without writing to it.
+func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition, want model.API, seen mapi.Observation, digest string) error {
+	if err := a.claim(ctx, api, seen.Ref.ID); err != nil {
+		return err
+	}
+	status := &api.Status
+	status.ID, status.CrossID = seen.Ref.ID, want.Key
+	status.Plans = plansOf(want, seen.Ref.Parts)
+	if status.State == "" {
+		status.State = api.Spec.State
+	}
+	sync := syncOf(status)
+	if sync.Digest != digest {
+		sync.Digest, sync.Unresolved = digest, nil
+	}
+	sync.Marker = seen.Marker
+	return nil
+}
+
+// apply writes the API and reads it back: what still differs then can't be changed by writing, and must not
+// be tried again and again.
+func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want model.API, digest string, found *result) error {
+	if err := a.claim(ctx, api, want.ID); err != nil {
+		return err
+	}
+	receipt, err := store.Apply(ctx, want, mapi.Commit)
+	if err != nil {
+		return err
+	}
+	status := &api.Status
+	status.ID, status.CrossID = receipt.Ref.ID, want.Key
+	status.OrganizationID, status.EnvironmentID = receipt.OrganizationID, receipt.EnvironmentID
+	status.State = v1alpha1.ApiState(receipt.State)
+	status.Plans = receipt.Ref.Parts
+	status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
+	sync := syncOf(status)
+	sync.Digest, sync.Unresolved, sync.Marker = digest, nil, ""
+	want.ID, want.Reported = receipt.Ref.ID, receipt.Warnings
+	a.verify(ctx, store, want, sync, found)
+	return nil
+}
+
+// verify fills in what only reading back can tell. The write is done, so a failure to read is no failure of
+// the reconciliation: the next one reads again.
+func (a *APIDefinitions) verify(ctx context.Context, store mapi.Store[model.API], want model.API, sync *v1alpha1.SyncStatus, found *result) {
+	seen, err := store.Observe(ctx, mapi.Ref{Key: want.Key, ID: want.ID})
+	if err != nil || !seen.Exists {
+		return
+	}
+	comparison, err := store.Compare(ctx, want, seen)
+	if err != nil {
+		return
+	}
+	sync.Marker = seen.Marker
+	for _, difference := range comparison.Differences {
+		sync.Unresolved = append(sync.Unresolved, difference.Path)
+	}
+	if len(comparison.Differences) > 0 {
+		found.warnings = append(found.warnings,
+			"the management API keeps another value than the one that was sent, and will not be asked again: "+paths(comparison.Differences))
+	}
+	found.comparison = comparison
+}
+
+func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition, id string) error {
+	if api.Status.ID == id && translate.ClaimedID(api) == "" {
+		// The status remembers the id already (an object that GKO created): no annotation is needed.
+		return lifecycle.Claim(ctx, a.Client, api, v1alpha1.ApiDefinitionFinalizer, nil)
+	}
+	return lifecycle.Claim(ctx, a.Client, api, v1alpha1.ApiDefinitionFinalizer,
+		map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(api, id)})
+}
+
+func syncOf(status *v1alpha1.ApiDefinitionStatus) *v1alpha1.SyncStatus {
+	if status.Sync == nil {
+		status.Sync = &v1alpha1.SyncStatus{}
+	}
+	return status.Sync
+}
+
+// plansOf keeps to the plans that are wanted: the management API also tells closed ones.
+func plansOf(want model.API, parts map[string]string) map[string]string {
+	plans, _ := want.Definition["plans"].([]any)
+	result := make(map[string]string, len(plans))
+	for _, item := range plans {
+		plan, _ := item.(map[string]any)
+		crossID, _ := plan["crossId"].(string)
+		if id, ok := parts[crossID]; ok {
+			result[crossID] = id
+		}
+	}
+	if len(result) == 0 {
+		return nil
+	}
+	return result
+}
+
+func readyText(api *v1alpha1.ApiDefinition, comparison mapi.Comparison) string {
+	message := "In step with API " + api.Status.ID
+	if sync := api.Status.Sync; sync != nil && len(sync.Unresolved) > 0 {
+		message += "; can't be changed by writing: " + naming(sync.Unresolved)
+	}
+	for _, finding := range comparison.Findings {
+		if finding.Severity == mapi.Warning {
+			message += "; " + finding.Message
+		}
+	}
+	return message
+}
+
+// served tells what is accepted, but won't reach a consumer.
+func served(api *v1alpha1.ApiDefinition, comparison mapi.Comparison) metav1.Condition {
+	condition := metav1.Condition{
+		Type: v1alpha1.ServedCondition, Status: metav1.ConditionTrue, Reason: "Served",
+		Message: "Nothing is known that keeps a gateway from serving it",
+	}
+	if api.Spec.State == v1alpha1.StateStopped {
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, "Stopped", "spec.state is STOPPED"
+	}
+	for _, finding := range comparison.Findings {
+		if finding.Severity != mapi.NotServed {
+			continue
+		}
+		if condition.Status == metav1.ConditionFalse {
+			condition.Message += "; " + finding.Message
+			continue
+		}
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, finding.Reason, finding.Message
+	}
+	return condition
+}
+
+// soleOwner refuses an API whose crossId another resource of this cluster has claimed in the same place:
+// otherwise both would overwrite one remote API in turns (shared/contract/cases/79-same-ids).
+func (a *APIDefinitions) soleOwner(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) error {
+	rival, err := a.rival(ctx, api, lease)
+	if err != nil || rival == nil {
+		return err
+	}
+	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+		"ApiDefinition %s already publishes the API with crossId %s there; give this one another spec.crossId, or delete one of them",
+		translate.FullName(rival), translate.CrossID(api))
+}
+
+func (a *APIDefinitions) rival(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (*v1alpha1.ApiDefinition, error) {
+	var same v1alpha1.ApiDefinitionList
+	if err := a.Client.List(ctx, &same, client.MatchingFields{indexCrossID: translate.CrossID(api)}); err != nil {
+		return nil, fmt.Errorf("listing APIs with crossId %s: %w", translate.CrossID(api), err)
+	}
+	for i := range same.Items {
+		other := &same.Items[i]
+		if other.UID == api.UID || other.Spec.ContextRef == nil || !a.samePlace(ctx, other, lease) {
+			continue
+		}
+		if precedes(other, api) {
+			return other, nil
+		}
+	}
+	return nil, nil
+}
+
+func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
+	managed, err := gather.Context(ctx, a.Client, *other.Spec.ContextRef, other.Namespace)
+	if err != nil {
+		return false
+	}
+	theirs, ok := a.Pool.Retained(string(managed.UID))
+	return ok && theirs.Place == lease.Place
+}
+
+// precedes: what is published already stays with the resource that published it; then the oldest wins.
+func precedes(other, api *v1alpha1.ApiDefinition) bool {
+	if published, mine := translate.RecordedID(other) != "", translate.RecordedID(api) != ""; published != mine {
+		return published
+	}
+	if !other.CreationTimestamp.Equal(&api.CreationTimestamp) {
+		return other.CreationTimestamp.Before(&api.CreationTimestamp)
+	}
+	return translate.FullName(other) < translate.FullName(api)
+}
+
+var errNoClient = errors.New("no usable client leads there")

@@ -1,0 +1,182 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/lifecycle"
+	"github.com/apisync/apisync/internal/mapi"
+)
+
+// Contexts keeps a probed client for each ManagementContext in the pool. It implements
+// lifecycle.Kind[*v1alpha1.ManagementContext].
+type Contexts struct {
+	Client client.Client
+	// Secrets reads Secrets without a cache.
+	Secrets  client.Reader
+	Registry mapi.Registry
+	Pool     *mapi.Pool
+	// Transport makes the round tripper for a context: its limits, circuit breaker and metrics.
+	Transport func(contextName string) http.RoundTripper
+	// Resync is how often a context that is well is probed again.
+	Resync time.Duration
+}
+
+// Sync dials the management API, unless nothing changed since the pooled client was made, and probes it.
+func (c *Contexts) Sync(ctx context.Context, managed *v1alpha1.ManagementContext) (lifecycle.Outcome, error) {
+	if err := lifecycle.Claim(ctx, c.Client, managed, v1alpha1.ManagementContextFinalizer, nil); err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	lease, err := c.refresh(ctx, managed)
+	if err != nil {
+		managed.Status.Server = nil
+		return lifecycle.Outcome{}, err
+	}
+	managed.Status.Server = serverStatus(lease.Info)
+	return lifecycle.Outcome{Message: reached(lease.Info), Requeue: c.Resync}, nil
+}
+
+// refresh brings the pool up to date and returns what it holds. A failure is also told to the pool, so that
+// nothing is sent through a context that isn't ready.
+func (c *Contexts) refresh(ctx context.Context, managed *v1alpha1.ManagementContext) (mapi.Lease, error) {
+	lease, err := c.probe(ctx, managed)
+	uid := string(managed.UID)
+	if err != nil {
+		if ctx.Err() == nil {
+			c.Pool.Fail(uid, err)
+		}
+		return mapi.Lease{}, err
+	}
+	c.Pool.Put(uid, lease)
+	return lease, nil
+}
+
+func (c *Contexts) probe(ctx context.Context, managed *v1alpha1.ManagementContext) (mapi.Lease, error) {
+	config, secretVersion, err := gather.Config(ctx, c.Secrets, managed)
+	if err != nil {
+		return mapi.Lease{}, err
+	}
+	version := fmt.Sprintf("%d/%s", managed.Generation, secretVersion)
+	lease, pooled := c.Pool.Retained(string(managed.UID))
+	if !pooled || lease.Version != version {
+		if lease.Client, err = c.dial(config); err != nil {
+			return mapi.Lease{}, err
+		}
+	}
+	lease.Version, lease.Revision = version, managed.Generation
+	lease.Name, lease.Place, lease.Scope = config.Name, config.Place(), config.Scope
+	if lease.Info, err = lease.Client.Probe(ctx); err != nil {
+		return mapi.Lease{}, err
+	}
+	return lease, nil
+}
+
+func (c *Contexts) dial(config mapi.Config) (mapi.Client, error) {
+	backend, err := c.Registry.Backend(config.Type)
+	if err != nil {
+		return nil, err
+	}
+	var refused []string
+	for _, finding := range backend.Validate(config) {
+		if finding.Severity == mapi.Refused {
+			refused = append(refused, finding.Path+": "+finding.Message)
+		}
+	}
+	if len(refused) > 0 {
+		return nil, fault.New(fault.Terminal, fault.ReasonIllegalState, "%s", strings.Join(refused, "; "))
+	}
+	return backend.Dial(config, c.Transport(config.Name))
+}
+
+// Reach makes a client for another place of the installation that a context leads to, under the context's
+// credentials. It isn't pooled: it is for leaving a place.
+func (c *Contexts) Reach(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error) {
+	config, _, err := gather.Config(ctx, c.Secrets, managed)
+	if err != nil {
+		return mapi.Lease{}, err
+	}
+	config = gather.Elsewhere(config, place)
+	dialled, err := c.dial(config)
+	if err != nil {
+		return mapi.Lease{}, err
+	}
+	return mapi.Lease{Client: dialled, Name: config.Name, Place: config.Place(), Scope: config.Scope}, nil
+}
+
+func serverStatus(info mapi.ServerInfo) *v1alpha1.ServerStatus {
+	return &v1alpha1.ServerStatus{
+		User: info.User, Version: info.Version, OrganizationID: info.OrganizationID,
+		EnvironmentID: info.EnvironmentID, EnvironmentName: info.EnvironmentName,
+		Capabilities: slices.Clone(info.Capabilities),
+	}
+}
+
+func reached(info mapi.ServerInfo) string {
+	message := "The management API is reached"
+	if info.User != "" {
+		message += " as " + info.User
+	}
+	if info.EnvironmentName != "" {
+		message += ", environment " + info.EnvironmentName
+	}
+	return message
+}
+
+// Finalize waits until no API refers to the context. Until then the context keeps its client alive: its
+// APIs need it to be deleted themselves.
+func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementContext) (lifecycle.Farewell, error) {
+	users, err := c.users(ctx, managed)
+	if err != nil {
+		return "", err
+	}
+	uid := string(managed.UID)
+	if len(users) == 0 {
+		c.Pool.Drop(uid)
+		return "", nil
+	}
+	if _, live := c.Pool.Retained(uid); !live {
+		// Met after a restart: the APIs can only be deleted through a client, so one is made.
+		if _, err := c.refresh(ctx, managed); err != nil && !errors.Is(err, fault.Waiting) {
+			return "", err
+		}
+	}
+	return "", fault.New(fault.Waiting, fault.ReasonInUse,
+		"the context is used by %s; delete them or let them refer to another context", naming(users))
+}
+
+func (c *Contexts) users(ctx context.Context, managed *v1alpha1.ManagementContext) ([]string, error) {
+	var apis v1alpha1.ApiDefinitionList
+	key := types.NamespacedName{Namespace: managed.Namespace, Name: managed.Name}
+	if err := c.Client.List(ctx, &apis, client.MatchingFields{indexContext: key.String()}); err != nil {
+		return nil, fmt.Errorf("listing the APIs of context %s: %w", key, err)
+	}
+	users := make([]string, len(apis.Items))
+	for i := range apis.Items {
+		users[i] = apis.Items[i].Namespace + "/" + apis.Items[i].Name
+	}
+	slices.Sort(users)
+	return users, nil
+}
+
+const maxNames = 5
+
+func naming(names []string) string {
+	if len(names) <= maxNames {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), len(names)-maxNames)
+}

@@ -1,0 +1,107 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/mapi"
+	"github.com/apisync/apisync/internal/model"
+)
+
+// state is all that a decision depends on.
+type state struct {
+	seen       mapi.Observation
+	comparison mapi.Comparison
+	// recorded is the digest of the last apply that went through, wanted that of now. recorded is empty when
+	// it isn't known, or was made in a way that can't be compared.
+	recorded, wanted string
+	// unresolved are the paths of differences that the last apply couldn't remove.
+	unresolved []string
+	// owned is true when this resource has recorded the object's id as its own before.
+	owned bool
+	// cluster is the id of this cluster; empty when none is configured.
+	cluster string
+}
+
+// decision says whether to write, and why. Without a reason nothing is written.
+type decision struct {
+	write  bool
+	reason string
+	// warning tells a person about a take-over.
+	warning string
+}
+
+// decide is pure. Each unchanged write costs the management API as much as a change and redeploys gateways
+// (shared/contract/README.md 5), so a write needs a reason.
+func decide(s state) (decision, error) {
+	if !s.seen.Exists {
+		return decision{write: true, reason: missingReason(s)}, nil
+	}
+	if s.seen.Owner != "" && s.seen.Owner != s.cluster {
+		return decision{}, foreign(s)
+	}
+	result := decision{warning: takeOver(s)}
+	drifted := unexpected(s.comparison.Differences, s.unresolved, s.recorded == s.wanted)
+	switch {
+	case s.recorded != "" && s.recorded != s.wanted:
+		result.write, result.reason = true, "the wanted state changed"
+	case len(drifted) > 0 && s.recorded == "":
+		result.write, result.reason = true, "it differs from the wanted state in "+paths(drifted)
+	case len(drifted) > 0:
+		result.write, result.reason = true, "it was edited elsewhere: "+paths(drifted)
+	}
+	return result, nil
+}
+
+func missingReason(s state) string {
+	if s.recorded != "" {
+		return "it was deleted elsewhere"
+	}
+	return "it doesn't exist yet"
+}
+
+func foreign(s state) error {
+	remedy := "give the resource another name or spec.crossId, or delete it here"
+	if s.cluster == "" {
+		remedy += "; if this is that cluster, configure its cluster id"
+	}
+	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+		"API %q (%s) belongs to cluster %q; nothing was written; %s", s.seen.Name, s.seen.Ref.ID, s.seen.Owner, remedy)
+}
+
+func takeOver(s state) string {
+	if s.owned {
+		return ""
+	}
+	return fmt.Sprintf("took over API %q (%s), which was there before with the same crossId %s", s.seen.Name, s.seen.Ref.ID, s.seen.Ref.Key)
+}
+
+// unexpected leaves out what the last apply of this very state couldn't remove: trying again would only
+// redeploy gateways.
+func unexpected(differences []model.Difference, unresolved []string, sameState bool) []model.Difference {
+	if !sameState || len(unresolved) == 0 {
+		return differences
+	}
+	return slices.DeleteFunc(slices.Clone(differences), func(d model.Difference) bool {
+		return slices.Contains(unresolved, d.Path)
+	})
+}
+
+const maxPaths = 5
+
+// paths names fields only: values may hold secrets.
+func paths(differences []model.Difference) string {
+	names := make([]string, 0, maxPaths)
+	for _, d := range differences {
+		if len(names) == maxPaths {
+			return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), len(differences)-maxPaths)
+		}
+		names = append(names, d.Path)
+	}
+	return strings.Join(names, ", ")
+}

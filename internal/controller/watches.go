@@ -1,0 +1,235 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/translate"
+)
+
+// Field indexes. Their values are functions of the object alone.
+const (
+	indexContext = "apisync.contextRef"
+	indexCrossID = "apisync.crossId"
+	indexSecret  = "apisync.secretRef"
+)
+
+// Index registers the field indexes that the controllers and their watches use.
+func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	indexes := []struct {
+		object client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.ApiDefinition{}, indexContext, contextOfAPI},
+		{&v1alpha1.ApiDefinition{}, indexCrossID, crossIDOfAPI},
+		{&v1alpha1.ManagementContext{}, indexSecret, secretOfContext},
+	}
+	for _, index := range indexes {
+		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
+			return fmt.Errorf("index %s: %w", index.field, err)
+		}
+	}
+	return nil
+}
+
+func contextOfAPI(object client.Object) []string {
+	api, ok := object.(*v1alpha1.ApiDefinition)
+	if !ok || api.Spec.ContextRef == nil {
+		return nil
+	}
+	keys := []string{gather.RefKey(*api.Spec.ContextRef, api.Namespace).String()}
+	if recorded := recordedContext(api); recorded != "" && recorded != keys[0] {
+		// Until the API has moved away, the context that it was published through is needed as well.
+		keys = append(keys, recorded)
+	}
+	return keys
+}
+
+func recordedContext(api *v1alpha1.ApiDefinition) string {
+	if api.Status.Sync == nil || api.Status.Sync.Place == nil {
+		return ""
+	}
+	return api.Status.Sync.Place.Context
+}
+
+func crossIDOfAPI(object client.Object) []string {
+	api, ok := object.(*v1alpha1.ApiDefinition)
+	if !ok {
+		return nil
+	}
+	return []string{translate.CrossID(api)}
+}
+
+func secretOfContext(object client.Object) []string {
+	managed, ok := object.(*v1alpha1.ManagementContext)
+	if !ok {
+		return nil
+	}
+	key, used := gather.SecretKey(managed)
+	if !used {
+		return nil
+	}
+	return []string{key.String()}
+}
+
+// relevant passes what can change an outcome: a new spec, a deletion, our own annotations. Status writes,
+// labels and other people's annotations don't wake anything.
+func relevant() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return true },
+		GenericFunc: func(event.GenericEvent) bool { return true },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+				annotation(e.ObjectOld, v1alpha1.DeletionPolicyAnnotation) != annotation(e.ObjectNew, v1alpha1.DeletionPolicyAnnotation)
+		},
+	})
+}
+
+func annotation(object client.Object, name string) string { return object.GetAnnotations()[name] }
+
+// SetupContexts adds the controller of ManagementContexts to the manager.
+func SetupContexts(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ManagementContext], wake <-chan event.GenericEvent, options controller.Options) error {
+	users := handler.Funcs{
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+			for _, key := range contextOfAPI(e.ObjectOld) {
+				enqueue(queue, key)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) {
+			for _, key := range contextOfAPI(e.Object) {
+				enqueue(queue, key)
+			}
+		},
+	}
+	return builder.ControllerManagedBy(mgr).
+		Named("managementcontext").
+		For(&v1alpha1.ManagementContext{}, builder.WithPredicates(relevant())).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(contextsOfSecret(mgr.GetClient()))).
+		Watches(&v1alpha1.ApiDefinition{}, users, builder.WithPredicates(leavesContext())).
+		WatchesRawSource(source.Channel(wake, &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
+}
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// leavesContext passes what can free a context that waits for its deletion.
+func leavesContext() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !slices.Equal(contextOfAPI(e.ObjectOld), contextOfAPI(e.ObjectNew))
+		},
+	}
+}
+
+func enqueue(queue queue, key string) {
+	namespace, name := SplitName(key)
+	queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
+}
+
+func contextsOfSecret(reader client.Reader) handler.MapFunc {
+	return func(ctx context.Context, secret client.Object) []reconcile.Request {
+		var contexts v1alpha1.ManagementContextList
+		if err := reader.List(ctx, &contexts, client.MatchingFields{indexSecret: client.ObjectKeyFromObject(secret).String()}); err != nil {
+			return nil // The cache answers from memory; it only fails while it shuts down.
+		}
+		requests := make([]reconcile.Request, len(contexts.Items))
+		for i := range contexts.Items {
+			requests[i].NamespacedName = client.ObjectKeyFromObject(&contexts.Items[i])
+		}
+		return requests
+	}
+}
+
+// SetupAPIDefinitions adds the controller of ApiDefinitions to the manager. ready carries the contexts that
+// became usable.
+func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiDefinition], ready <-chan event.GenericEvent, options controller.Options) error {
+	reader := mgr.GetClient()
+	return builder.ControllerManagedBy(mgr).
+		Named("apidefinition").
+		For(&v1alpha1.ApiDefinition{}, builder.WithPredicates(relevant())).
+		Watches(&v1alpha1.ManagementContext{}, handler.EnqueueRequestsFromMapFunc(apisOfContext(reader)),
+			builder.WithPredicates(appearsOrGoes())).
+		Watches(&v1alpha1.ApiDefinition{}, handler.EnqueueRequestsFromMapFunc(apisOfSameCrossID(reader)),
+			builder.WithPredicates(goes())).
+		WatchesRawSource(source.Channel(ready, handler.EnqueueRequestsFromMapFunc(apisOfContext(reader)))).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
+}
+
+// appearsOrGoes passes contexts that an API may have waited for: a created one (its users say why they go
+// on waiting until it is probed), one that starts to be deleted, and one that is gone.
+func appearsOrGoes() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+		},
+	}
+}
+
+func goes() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+	}
+}
+
+func apisOfContext(reader client.Reader) handler.MapFunc {
+	return func(ctx context.Context, managed client.Object) []reconcile.Request {
+		return apisBy(ctx, reader, indexContext, client.ObjectKeyFromObject(managed).String())
+	}
+}
+
+func apisOfSameCrossID(reader client.Reader) handler.MapFunc {
+	return func(ctx context.Context, object client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, crossID := range crossIDOfAPI(object) {
+			requests = append(requests, apisBy(ctx, reader, indexCrossID, crossID)...)
+		}
+		return requests
+	}
+}
+
+func apisBy(ctx context.Context, reader client.Reader, index, value string) []reconcile.Request {
+	var apis v1alpha1.ApiDefinitionList
+	if err := reader.List(ctx, &apis, client.MatchingFields{index: value}); err != nil {
+		return nil // As in contextsOfSecret.
+	}
+	requests := make([]reconcile.Request, len(apis.Items))
+	for i := range apis.Items {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&apis.Items[i])
+	}
+	return requests
+}
+
+// SplitName takes namespace/name apart; without a separator all of it is the name.
+func SplitName(fullName string) (namespace, name string) {
+	namespace, name, found := strings.Cut(fullName, string(types.Separator))
+	if !found {
+		return "", fullName
+	}
+	return namespace, name
+}

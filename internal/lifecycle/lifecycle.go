@@ -1,0 +1,247 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lifecycle holds what is the same for every kind: the order of writes, deletion, status, events
+// and retries. A kind only says how the world is brought to its spec (Sync) and how that is undone
+// (Finalize).
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/apisync/apisync/internal/fault"
+)
+
+// Object is a resource with the status that every kind of Apisync has.
+type Object interface {
+	client.Object
+	GetConditions() []metav1.Condition
+	SetConditions([]metav1.Condition)
+	GetObservedGeneration() int64
+	SetObservedGeneration(int64)
+}
+
+// Kind is what differs between kinds.
+type Kind[T Object] interface {
+	// Sync brings the world to obj's spec. It may change obj's status in memory; the lifecycle stores it.
+	// Before the first write outside the cluster it calls Claim. Errors are faults; unclassified ones are Transient.
+	Sync(ctx context.Context, obj T) (Outcome, error)
+	// Finalize undoes what Sync did. It is called until it returns no error; then the finalizer goes. The
+	// Farewell is a message for a person when something had to be left behind, otherwise empty.
+	Finalize(ctx context.Context, obj T) (Farewell, error)
+}
+
+// Farewell is the last message about an object: empty when everything was undone, otherwise a Warning.
+type Farewell string
+
+// Outcome is what Sync did and found. The zero value means: in step, nothing done.
+type Outcome struct {
+	// Deferred means that nothing was learned, and nothing is to be said: the status stays as it is, and a
+	// watch or Requeue wakes the object again.
+	Deferred bool
+	// Done says what was written outside the cluster and why, as one sentence; empty when nothing was.
+	Done string
+	// Message is the text of Ready when all is well.
+	Message string
+	// Conditions of the kind itself, such as Served. A status of Unknown removes the condition.
+	Conditions []metav1.Condition
+	// Warnings are sentences for people that don't change the verdict; each becomes an event.
+	Warnings []string
+	// Requeue is when to look again although nothing changed; zero means never.
+	Requeue time.Duration
+}
+
+// Recorder emits events (events.k8s.io). It is the part of controller-runtime's recorder that is needed.
+type Recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// Reconciler runs a Kind. It implements reconcile.ObjectReconciler[T].
+type Reconciler[T Object] struct {
+	Client   client.Client
+	Recorder Recorder
+	Kind     Kind[T]
+	// Finalizer is the name that Claim stores and that is removed at the end.
+	Finalizer string
+	// Jitter spreads a delay, so that objects that failed together don't come back together. Nil means none.
+	Jitter func(time.Duration) time.Duration
+}
+
+// Reconcile is called with a fresh copy of the object, which it owns.
+func (r *Reconciler[T]) Reconcile(ctx context.Context, obj T) (ctrl.Result, error) {
+	if obj.GetDeletionTimestamp().IsZero() {
+		return r.sync(ctx, obj)
+	}
+	return r.finalize(ctx, obj)
+}
+
+func (r *Reconciler[T]) sync(ctx context.Context, obj T) (ctrl.Result, error) {
+	before := obj.DeepCopyObject().(T)
+	outcome, err := r.Kind.Sync(ctx, obj)
+	if gone(err) {
+		return ctrl.Result{}, nil
+	}
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: r.spread(conflictDelay)}, nil
+	}
+	if outcome.Deferred {
+		return ctrl.Result{RequeueAfter: r.spread(cmp.Or(outcome.Requeue, deferredDelay))}, nil
+	}
+	verdict := Judge(err)
+	verdict.stamp(obj, outcome)
+	r.announce(before, obj, outcome, err)
+	if err := r.storeStatus(ctx, before, obj); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if outcome.Done != "" {
+		ctrl.LoggerFrom(ctx).Info("Synchronised", "done", outcome.Done)
+	}
+	return r.next(ctx, verdict, outcome, err)
+}
+
+func (r *Reconciler[T]) finalize(ctx context.Context, obj T) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(obj, r.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	before := obj.DeepCopyObject().(T)
+	farewell, err := r.Kind.Finalize(ctx, obj)
+	if err != nil {
+		return r.holdBack(ctx, before, obj, err)
+	}
+	if farewell != "" {
+		r.Recorder.Eventf(obj, nil, corev1.EventTypeWarning, "LeftBehind", "Delete", "%s", cut(string(farewell)))
+		ctrl.LoggerFrom(ctx).Info("Deleted, but something was left behind", "reason", string(farewell))
+	}
+	if err := r.release(ctx, obj); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, "DeleteSucceeded", "Delete", "Delete succeeded")
+	return ctrl.Result{}, nil
+}
+
+// holdBack tells why a deletion can't end yet. Only the Deletable condition moves: a context that waits for
+// its APIs must stay ready for them, and kstatus calls everything with a deletion timestamp Terminating.
+func (r *Reconciler[T]) holdBack(ctx context.Context, before, obj T, err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: conflictDelay}, nil
+	}
+	verdict := Judge(err)
+	if setCondition(obj, deletableCondition(err, obj.GetGeneration())) {
+		r.Recorder.Eventf(obj, nil, corev1.EventTypeWarning, "DeleteFailed", "Delete", "%s", cut(err.Error()))
+	}
+	if err := r.storeStatus(ctx, before, obj); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	return r.next(ctx, verdict, Outcome{}, err)
+}
+
+// storeStatus patches what this run changed and nothing else.
+func (r *Reconciler[T]) storeStatus(ctx context.Context, before, obj T) error {
+	base := before.DeepCopyObject().(T)
+	// Claim may have stored newer metadata since; only the status is to be patched.
+	copyMetadata(obj, base)
+	if equality.Semantic.DeepEqual(base, obj) {
+		return nil
+	}
+	return r.Client.Status().Patch(ctx, obj, client.MergeFrom(base))
+}
+
+func (r *Reconciler[T]) release(ctx context.Context, obj T) error {
+	base := obj.DeepCopyObject().(T)
+	controllerutil.RemoveFinalizer(obj, r.Finalizer)
+	return r.Client.Patch(ctx, obj, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+}
+
+func (r *Reconciler[T]) announce(before, obj T, outcome Outcome, err error) {
+	for _, warning := range outcome.Warnings {
+		r.Recorder.Eventf(obj, nil, corev1.EventTypeWarning, "UpdateWarning", "Update", "%s", cut(warning))
+	}
+	switch {
+	case err != nil:
+		if verdictChanged(before, obj) {
+			r.Recorder.Eventf(obj, nil, corev1.EventTypeWarning, "UpdateFailed", "Update", "%s", cut(err.Error()))
+		}
+	case outcome.Done != "":
+		r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, "UpdateSucceeded", "Update", "%s", cut(outcome.Done))
+	case verdictChanged(before, obj):
+		r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, "UpdateSucceeded", "Update", "%s", cut(readyMessage(obj)))
+	}
+}
+
+// next turns the verdict into a queue decision. controller-runtime drops a delay beside an error, so there
+// is only ever one of them.
+func (r *Reconciler[T]) next(ctx context.Context, verdict Verdict, outcome Outcome, err error) (ctrl.Result, error) {
+	if err == nil {
+		return ctrl.Result{RequeueAfter: r.spread(outcome.Requeue)}, nil
+	}
+	delay := max(verdict.delay, fault.RetryAfter(err))
+	if delay == 0 {
+		return ctrl.Result{}, err
+	}
+	ctrl.LoggerFrom(ctx).Info("Not done, will look again", "reason", fault.ReasonOf(err), "kind", fault.KindOf(err).String(),
+		"error", err.Error(), "after", delay.String())
+	return ctrl.Result{RequeueAfter: r.spread(delay)}, nil
+}
+
+func (r *Reconciler[T]) spread(delay time.Duration) time.Duration {
+	if r.Jitter == nil || delay == 0 {
+		return delay
+	}
+	return r.Jitter(delay)
+}
+
+// Claim stores the finalizer and annotations in one patch, unless they are there already. It must be called
+// before the first write outside the cluster: after a crash, they are how the object remembers what it may
+// have created. It fails with a conflict when obj is stale, and with not-found when it is gone.
+func Claim[T Object](ctx context.Context, c client.Client, obj T, finalizer string, annotations map[string]string) error {
+	base := obj.DeepCopyObject().(T)
+	changed := controllerutil.AddFinalizer(obj, finalizer)
+	for name, value := range annotations {
+		if obj.GetAnnotations()[name] != value {
+			setAnnotation(obj, name, value)
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	stored := obj.DeepCopyObject().(T)
+	if err := c.Patch(ctx, stored, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	// The answer also holds the stored status; the one in memory must survive.
+	copyMetadata(stored, obj)
+	return nil
+}
+
+func copyMetadata(from, to client.Object) {
+	to.SetResourceVersion(from.GetResourceVersion())
+	to.SetFinalizers(from.GetFinalizers())
+	to.SetAnnotations(from.GetAnnotations())
+	to.SetManagedFields(from.GetManagedFields())
+}
+
+func setAnnotation(obj client.Object, name, value string) {
+	annotations := obj.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[name] = value
+	obj.SetAnnotations(annotations)
+}
+
+// gone is met when the object was deleted while it was worked on; nothing is left to be told.
+func gone(err error) bool {
+	return apierrors.IsNotFound(err)
+}

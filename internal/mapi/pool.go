@@ -1,0 +1,124 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mapi
+
+import (
+	"sync"
+
+	"github.com/apisync/apisync/internal/fault"
+)
+
+// Pool holds one client per context, so that connections, sessions, limits and the circuit breaker are
+// shared by everything that goes through the context, and by nothing else. The context's reconciler puts
+// clients in after it has probed them; everybody else only borrows. Safe for concurrent use.
+type Pool struct {
+	// onReady is told the name of each context that became usable, or whose client changed.
+	onReady func(name string)
+
+	mu      sync.RWMutex
+	entries map[string]*entry
+	// past holds the last client of each place that a context led to before it was edited, so that APIs can
+	// be moved away from there.
+	past map[Place]Lease
+}
+
+type entry struct {
+	lease Lease
+	// fault is why the client must not be used now; nil when it may.
+	fault error
+	known bool
+}
+
+// Lease is a client that may be used, and what is known about the other side.
+type Lease struct {
+	Client Client
+	Info   ServerInfo
+	Place  Place
+	// Name is namespace/name of the context.
+	Name string
+	// Scope is that of the configuration.
+	Scope map[string]string
+	// Revision is the generation of the context's spec that the client was made from.
+	Revision int64
+	// Version tells configurations of one context apart: it changes with its spec and its credentials.
+	Version string
+}
+
+// NewPool makes an empty pool. onReady may be nil; it is called without locks and may block.
+func NewPool(onReady func(name string)) *Pool {
+	return &Pool{onReady: onReady, entries: map[string]*entry{}, past: map[Place]Lease{}}
+}
+
+// Put stores a probed client as usable, under the context's uid.
+func (p *Pool) Put(uid string, lease Lease) {
+	p.mu.Lock()
+	old := p.entries[uid]
+	fresh := old == nil || !old.known || old.fault != nil || old.lease.Version != lease.Version
+	if old != nil && old.lease.Client != nil && old.lease.Place != lease.Place {
+		p.past[old.lease.Place] = old.lease
+	}
+	p.entries[uid] = &entry{lease: lease, known: true}
+	p.mu.Unlock()
+	if fresh && p.onReady != nil {
+		p.onReady(lease.Name)
+	}
+}
+
+// Fail marks the context as unusable because of err. A client from before is kept for Retained.
+func (p *Pool) Fail(uid string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.entries[uid] == nil {
+		p.entries[uid] = &entry{}
+	}
+	p.entries[uid].fault = err
+	p.entries[uid].known = true
+}
+
+// Drop forgets the context.
+func (p *Pool) Drop(uid string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.entries, uid)
+}
+
+// Get lends the client of a usable context. known is false while the context hasn't been probed since the
+// start of the process: then nothing can be said about it yet. The error is a Waiting fault.
+func (p *Pool) Get(uid string) (lease Lease, known bool, err error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e := p.entries[uid]
+	if e == nil || !e.known {
+		return Lease{}, false, nil
+	}
+	if e.fault != nil {
+		return Lease{}, true, fault.New(fault.Waiting, fault.ReasonContextNotReady, "the management context isn't ready: %w", e.fault)
+	}
+	return e.lease, true, nil
+}
+
+// Retained lends the last client that was usable, even if its context isn't any more: a deletion has to
+// get through although, say, the Secret with the credentials has gone first.
+func (p *Pool) Retained(uid string) (Lease, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	e := p.entries[uid]
+	if e == nil || e.lease.Client == nil {
+		return Lease{}, false
+	}
+	return e.lease, true
+}
+
+// At lends a usable client for a place, through whichever context it is or was reached.
+func (p *Pool) At(place Place) (Lease, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, e := range p.entries {
+		if e.fault == nil && e.known && e.lease.Place == place {
+			return e.lease, true
+		}
+	}
+	lease, ok := p.past[place]
+	return lease, ok
+}

@@ -1,0 +1,220 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// options are all that can be configured. Flags win over environment variables, whose names and meanings
+// are GKO's where it has them (shared/reference/gko-compatibility.md 7.1).
+type options struct {
+	namespaces        []string
+	operatorNamespace string
+	clusterID         string
+
+	leaderElection bool
+	applyCRDs      bool
+	allowGKO       bool
+	strategy       string
+	workers        int
+	resync         time.Duration
+	shutdown       time.Duration
+
+	metrics        bool
+	metricsAddress string
+	metricsSecure  bool
+	metricsCertDir string
+	probesAddress  string
+
+	http httpOptions
+	log  logOptions
+}
+
+type httpOptions struct {
+	timeout            time.Duration
+	insecureSkipVerify bool
+	trustStore         string
+	inFlight           int
+	proxy              proxyOptions
+}
+
+type proxyOptions struct {
+	enabled, system         bool
+	url, username, password string
+}
+
+type logOptions struct {
+	format, level, levelCase, timestampField, timestampFormat string
+}
+
+// Values of RECONCILE_STRATEGY.
+const (
+	strategyOnSpecChange = "onSpecChange"
+	strategyAlways       = "always"
+)
+
+// lookup reads an environment variable; it is os.LookupEnv except in tests.
+type lookup func(name string) (string, bool)
+
+// parseOptions reads flags from args and their defaults from the environment. Every problem is reported, by
+// the name of the flag or variable. It returns flag.ErrHelp when help was asked for.
+func parseOptions(set *flag.FlagSet, args []string, env lookup) (options, error) {
+	e := environment{lookup: env}
+	o := options{}
+	var namespaces string
+	set.StringVar(&namespaces, "namespaces", e.text("NAMESPACE", ""), "comma-separated namespaces to work in; empty means all (NAMESPACE)")
+	set.StringVar(&o.operatorNamespace, "operator-namespace", e.text("POD_NAMESPACE", "apisync-system"), "namespace of the operator itself: its lease and the key of its digests (POD_NAMESPACE)")
+	set.StringVar(&o.clusterID, "cluster-id", e.text("CLUSTER_ID", ""), "marks this cluster's APIs, where several clusters share a management API; empty means unmarked (CLUSTER_ID)")
+	set.BoolVar(&o.leaderElection, "leader-elect", e.boolean("ENABLE_LEADER_ELECTION", false), "let one of several replicas work (ENABLE_LEADER_ELECTION)")
+	set.BoolVar(&o.applyCRDs, "apply-crds", e.boolean("APPLY_CRDS", false), "apply the CRDs at start (APPLY_CRDS)")
+	set.BoolVar(&o.allowGKO, "allow-gko", e.boolean("ALLOW_GKO", false), "start although a Gravitee Kubernetes Operator works in another namespace (ALLOW_GKO)")
+	set.StringVar(&o.strategy, "reconcile-strategy", e.text("RECONCILE_STRATEGY", strategyOnSpecChange), "onSpecChange, or always: write every API again after a start (RECONCILE_STRATEGY)")
+	set.IntVar(&o.workers, "max-concurrent-reconciles", e.number("MAX_CONCURRENT_RECONCILES", 16), "objects of a kind that are worked on at once (MAX_CONCURRENT_RECONCILES)")
+	set.DurationVar(&o.resync, "resync", e.duration("RESYNC_PERIOD", 10*time.Minute), "how often what is in step is compared again (RESYNC_PERIOD)")
+	set.DurationVar(&o.shutdown, "shutdown-timeout", e.duration("SHUTDOWN_TIMEOUT", 25*time.Second), "how long work in flight may take to finish at the end (SHUTDOWN_TIMEOUT)")
+	metricsFlags(set, &o, &e)
+	httpFlags(set, &o.http, &e)
+	logFlags(set, &o.log, &e)
+	if err := set.Parse(args); err != nil {
+		return options{}, err
+	}
+	o.namespaces = split(namespaces)
+	return o, errors.Join(append(e.problems, o.problems()...)...)
+}
+
+func metricsFlags(set *flag.FlagSet, o *options, e *environment) {
+	set.BoolVar(&o.metrics, "metrics", e.boolean("ENABLE_METRICS", false), "serve metrics (ENABLE_METRICS)")
+	set.StringVar(&o.metricsAddress, "metrics-bind-address", ":"+strconv.Itoa(e.number("METRICS_PORT", 8080)), "address of the metrics (METRICS_PORT)")
+	set.BoolVar(&o.metricsSecure, "metrics-secure", e.boolean("SECURE_METRICS", false), "serve metrics by HTTPS to authorised clients only (SECURE_METRICS)")
+	set.StringVar(&o.metricsCertDir, "metrics-cert-dir", e.text("METRICS_CERT_DIR", ""), "folder with tls.crt and tls.key for the metrics; empty means self-signed (METRICS_CERT_DIR)")
+	set.StringVar(&o.probesAddress, "health-probe-bind-address", ":"+strconv.Itoa(e.number("PROBES_PORT", 8081)), "address of /healthz and /readyz (PROBES_PORT)")
+}
+
+func httpFlags(set *flag.FlagSet, o *httpOptions, e *environment) {
+	seconds := e.number("HTTP_CLIENT_TIMEOUT_SECONDS", 5)
+	set.DurationVar(&o.timeout, "http-timeout", time.Duration(seconds)*time.Second, "how long one request to a management API may take (HTTP_CLIENT_TIMEOUT_SECONDS)")
+	set.IntVar(&o.inFlight, "http-max-in-flight", e.number("HTTP_CLIENT_MAX_IN_FLIGHT", 16), "requests to the management API of one context at once (HTTP_CLIENT_MAX_IN_FLIGHT)")
+	set.BoolVar(&o.insecureSkipVerify, "http-insecure-skip-verify", e.boolean("HTTP_CLIENT_INSECURE_SKIP_CERT_VERIFY", false), "don't verify certificates of management APIs (HTTP_CLIENT_INSECURE_SKIP_CERT_VERIFY)")
+	set.StringVar(&o.trustStore, "http-trust-store", e.text("HTTP_CLIENT_TRUSTSTORE_PATH", ""), "PEM file with further certificate authorities (HTTP_CLIENT_TRUSTSTORE_PATH)")
+	// The proxy's settings hold a password, which must not be seen in a list of processes: no flags.
+	o.proxy = proxyOptions{
+		enabled:  e.boolean("HTTP_CLIENT_PROXY_ENABLED", false),
+		system:   e.boolean("HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY", false),
+		url:      e.text("HTTP_CLIENT_PROXY_URL", ""),
+		username: e.text("HTTP_CLIENT_PROXY_USERNAME", ""),
+		password: e.text("HTTP_CLIENT_PROXY_PASSWORD", ""),
+	}
+}
+
+func logFlags(set *flag.FlagSet, o *logOptions, e *environment) {
+	set.StringVar(&o.format, "log-format", e.text("LOGS_FORMAT", "json"), "json or console (LOGS_FORMAT)")
+	set.StringVar(&o.level, "log-level", e.text("LOGS_LEVEL", "info"), "debug, info, warn or error (LOGS_LEVEL)")
+	o.levelCase = e.text("LOGS_LEVEL_CASE", "lower")
+	o.timestampField = e.text("LOGS_TIMESTAMP_FIELD", "timestamp")
+	o.timestampFormat = e.text("LOGS_TIMESTAMP_FORMAT", "iso-8601")
+}
+
+// clusterIDs end in a label on each API of the management API.
+var clusterIDs = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$`)
+
+func (o options) problems() []error {
+	var problems []error
+	add := func(bad bool, format string, args ...any) {
+		if bad {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	add(o.strategy != strategyOnSpecChange && o.strategy != strategyAlways,
+		"reconcile-strategy (RECONCILE_STRATEGY): %q isn't known; use %s or %s", o.strategy, strategyOnSpecChange, strategyAlways)
+	add(o.workers < 1, "max-concurrent-reconciles (MAX_CONCURRENT_RECONCILES): %d is too few; use 1 or more", o.workers)
+	add(o.http.inFlight < 1, "http-max-in-flight (HTTP_CLIENT_MAX_IN_FLIGHT): %d is too few; use 1 or more", o.http.inFlight)
+	add(o.http.timeout <= 0, "http-timeout (HTTP_CLIENT_TIMEOUT_SECONDS): %s isn't positive", o.http.timeout)
+	add(o.resync < time.Second, "resync (RESYNC_PERIOD): %s is too short; use 1s or more", o.resync)
+	add(o.clusterID != "" && !clusterIDs.MatchString(o.clusterID),
+		"cluster-id (CLUSTER_ID): %q has other characters than a-z, 0-9, - and ., or more than 63", o.clusterID)
+	add(o.log.format != "json" && o.log.format != "console", "log-format (LOGS_FORMAT): %q isn't known; use json or console", o.log.format)
+	if o.http.proxy.enabled && !o.http.proxy.system {
+		_, err := url.ParseRequestURI(o.http.proxy.url)
+		add(err != nil, "HTTP_CLIENT_PROXY_URL isn't a URL; set it, or HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY=true")
+	}
+	return problems
+}
+
+// trustedRoots are the system's certificate authorities and those of the trust store; nil means the
+// system's alone.
+func (o httpOptions) trustedRoots() (*x509.CertPool, error) {
+	if o.trustStore == "" {
+		return nil, nil //nolint:nilnil // nil is what crypto/tls takes for the system's authorities
+	}
+	content, err := os.ReadFile(o.trustStore)
+	if err != nil {
+		return nil, fmt.Errorf("http-trust-store (HTTP_CLIENT_TRUSTSTORE_PATH): %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("loading the system's certificate authorities: %w", err)
+	}
+	if !roots.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("http-trust-store (HTTP_CLIENT_TRUSTSTORE_PATH): %s holds no PEM certificate", o.trustStore)
+	}
+	return roots, nil
+}
+
+// environment reads variables and collects what is wrong with them.
+type environment struct {
+	lookup   lookup
+	problems []error
+}
+
+func (e *environment) text(name, fallback string) string {
+	if value, ok := e.lookup(name); ok && value != "" {
+		return value
+	}
+	return fallback
+}
+
+func (e *environment) boolean(name string, fallback bool) bool {
+	return parsed(e, name, fallback, strconv.ParseBool, "true or false")
+}
+
+func (e *environment) number(name string, fallback int) int {
+	return parsed(e, name, fallback, strconv.Atoi, "a whole number")
+}
+
+func (e *environment) duration(name string, fallback time.Duration) time.Duration {
+	return parsed(e, name, fallback, time.ParseDuration, "a duration such as 5m")
+}
+
+func parsed[T any](e *environment, name string, fallback T, parse func(string) (T, error), form string) T {
+	value := e.text(name, "")
+	if value == "" {
+		return fallback
+	}
+	result, err := parse(value)
+	if err != nil {
+		e.problems = append(e.problems, fmt.Errorf("%s: %q isn't %s", name, value, form))
+		return fallback
+	}
+	return result
+}
+
+func split(list string) []string {
+	var items []string
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,207 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulator
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// itemV1 is an API in a list of the first version.
+func (a *api) itemV1(c *call) object {
+	item := object{
+		"id": a.id, "name": a.name(), "version": text(a.definition, "version"), "visibility": text(a.definition, "visibility"),
+		"state": a.state, "categories": listOf(a.categories), "labels": clone(a.definition["labels"]), "numberOfRatings": 0,
+		"tags": clone(a.definition["tags"]), "created_at": a.createdAt, "updated_at": a.updatedAt, "owner": a.owner.view(),
+		"picture_url": a.pictureURL(c, "picture"), "virtual_hosts": clone(listOf(a.hosts())),
+		"lifecycle_state": text(a.definition, "lifecycle_state"), "context_path": a.contextPath(),
+		"healthcheck_enabled": flag(sub(sub(a.definition, "services"), "health-check"), "enabled"),
+		"definition_context":  a.definitionContext(), "gravitee": "2.0.0",
+	}
+	if description, has := a.definition["description"]; has {
+		item["description"] = description
+	}
+	return item
+}
+
+// list answers GET E/apis: all, or those that fit every filter of the query.
+func (s *Simulator) list(c *call) answer {
+	query := c.r.URL.Query()
+	found := []object{}
+	for _, a := range s.in(c.place, c.user) {
+		if a.matches(query) {
+			found = append(found, a.itemV1(c))
+		}
+	}
+	return ok(found)
+}
+
+func (a *api) matches(query url.Values) bool {
+	for key, have := range map[string]string{
+		"crossId": a.crossID, "name": a.name(), "context-path": a.contextPath(),
+		"state": a.state, "version": text(a.definition, "version"),
+	} {
+		if query.Has(key) && query.Get(key) != have {
+			return false
+		}
+	}
+	return true
+}
+
+// listPaged answers GET E/apis/_paged; as recorded, the first page is page 1 and calls itself 0.
+func (s *Simulator) listPaged(c *call) answer {
+	all := s.in(c.place, c.user)
+	page := positive(c.r.URL.Query().Get("page"), 1)
+	size := positive(c.r.URL.Query().Get("size"), 20)
+	data := []object{}
+	for _, a := range slice(all, page, size) {
+		data = append(data, a.itemV1(c))
+	}
+	return ok(object{"data": data, "page": object{"current": page - 1, "size": len(data), "per_page": size,
+		"total_pages": pages(len(all), size), "total_elements": len(all)}})
+}
+
+func slice[T any](all []T, page, size int) []T {
+	from := min((page-1)*size, len(all))
+	return all[from:min(from+size, len(all))]
+}
+
+func pages(total, size int) int { return (total + size - 1) / size }
+
+// listV2 answers GET V2/apis. Filters in the query are ignored, as the real server does.
+func (s *Simulator) listV2(c *call) answer {
+	return s.pageV2(c, s.in(c.place, c.user))
+}
+
+// searchV2 answers POST V2/apis/_search: by ids, by origin, or by words; other query fields find nothing.
+func (s *Simulator) searchV2(c *call) answer {
+	criteria := object{}
+	if len(strings.TrimSpace(string(c.body))) > 0 {
+		decoded, err := decodeObject(c.body)
+		if err != nil {
+			return malformed()
+		}
+		criteria = decoded
+	}
+	var found []*api
+	for _, a := range s.in(c.place, c.user) {
+		if a.found(criteria) {
+			found = append(found, a)
+		}
+	}
+	// Search results come in another order than lists: the oldest first.
+	slices.SortStableFunc(found, func(x, y *api) int { return int(x.createdAt - y.createdAt) })
+	return s.pageV2(c, found)
+}
+
+func (a *api) found(criteria object) bool {
+	if ids, has := criteria["ids"]; has && ids != nil && !slices.Contains(texts(criteria, "ids"), a.id) {
+		return false
+	}
+	if version := text(criteria, "definitionVersion"); version != "" && version != "V2" {
+		return false
+	}
+	return a.fits(text(criteria, "query"))
+}
+
+// fits tells whether an API is found by a query: "field:value" for the few fields that are indexed, or words.
+func (a *api) fits(query string) bool {
+	field, value, fielded := strings.Cut(query, ":")
+	switch {
+	case query == "":
+		return true
+	case fielded && field == "origin":
+		return strings.EqualFold(value, "kubernetes") == a.kubernetes
+	case fielded && field == "name":
+		return strings.EqualFold(strings.Trim(value, "\"*"), a.name())
+	case fielded:
+		return false
+	default:
+		words := strings.ToLower(a.name() + " " + text(a.definition, "description") + " " + a.contextPath() + " " +
+			strings.Join(texts(a.definition, "labels"), " "))
+		return strings.Contains(words, strings.ToLower(strings.Trim(query, "*")))
+	}
+}
+
+func (s *Simulator) pageV2(c *call, all []*api) answer {
+	query := c.r.URL.Query()
+	page, size := positive(query.Get("page"), 1), positive(query.Get("perPage"), 10)
+	data := []object{}
+	for _, a := range slice(all, page, size) {
+		item := a.viewV2(c)
+		if !strings.Contains(query.Get("expands"), "deploymentState") {
+			delete(item, "deploymentState")
+		}
+		if !strings.Contains(query.Get("expands"), "primaryOwner") {
+			delete(item, "primaryOwner")
+		}
+		data = append(data, item)
+	}
+	return ok(object{"data": data, "pagination": pagination(page, size, len(data), len(all)),
+		"links": c.links(page, pages(len(all), size))})
+}
+
+func pagination(page, size, here, total int) object {
+	return object{"page": page, "perPage": size, "pageCount": pages(total, size), "pageItemsCount": here, "totalCount": total}
+}
+
+// links of a page; a single page has only the link to itself.
+func (c *call) links(page, count int) object {
+	links := object{"self": c.link(0)}
+	if count < 2 {
+		return links
+	}
+	links["first"], links["last"] = c.link(1), c.link(count)
+	if page > 1 {
+		links["previous"] = c.link(page - 1)
+	}
+	if page < count {
+		links["next"] = c.link(page + 1)
+	}
+	return links
+}
+
+// link is the URL of this call with another page, or as it is with page 0. The order of the parameters stays.
+func (c *call) link(page int) string {
+	var parameters []string
+	placed := page == 0
+	for part := range strings.SplitSeq(c.r.URL.RawQuery, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if key == "" {
+			continue
+		}
+		if key == "page" && page > 0 {
+			value, placed = strconv.Itoa(page), true
+		}
+		if plainText, err := url.QueryUnescape(value); err == nil {
+			value = url.QueryEscape(plainText)
+		}
+		parameters = append(parameters, key+"="+value)
+	}
+	if !placed {
+		parameters = append(parameters, "page="+strconv.Itoa(page))
+	}
+	link := c.base + c.r.URL.Path
+	if len(parameters) > 0 {
+		link += "?" + strings.Join(parameters, "&")
+	}
+	return link
+}
+
+// verifyPath answers POST E/apis/verify: is a context path free?
+func (s *Simulator) verifyPath(c *call) answer {
+	sent, err := decodeObject(c.body)
+	if err != nil {
+		return malformed()
+	}
+	wanted := text(sent, "context_path")
+	host := object{"path": normalisePath(wanted)}
+	if _, taken := s.pathOwner(c.place, text(sent, "apiId"), []object{host}); taken {
+		return empty(http.StatusBadRequest).with("Cache-Control", "must-revalidate,no-cache,no-store")
+	}
+	return plain(http.StatusOK, "API context ["+wanted+"] is available")
+}
