@@ -2,7 +2,6 @@
 // nothing in what generates code (hack/tools).
 module github.com/apisync/apisync/hack/lint
 
-
 go 1.26.0
 
 tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint
