@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/test/recorded"
 	"github.com/apisync/apisync/config/crd"
 )
 
@@ -122,10 +123,10 @@ func TestValidation(t *testing.T) {
 			want: []string{"spec.type: Invalid value"},
 		},
 	}
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, problems := apiServer.admit(object(t, tc.kind, tc.spec))
+			_, problems := apiServer.Admit(object(t, tc.kind, tc.spec))
 			got := make([]string, len(problems))
 			for i, problem := range problems {
 				got[i] = problem.Field + ": " + problem.Type.String()
@@ -166,14 +167,14 @@ func TestStoredForm(t *testing.T) {
 			want: `{}`,
 		},
 	}
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			stored, problems := apiServer.admit(object(t, tc.kind, tc.spec))
+			stored, problems := apiServer.Admit(object(t, tc.kind, tc.spec))
 			if len(problems) > 0 {
 				t.Fatalf("%s: refused: %v", tc.why, problems)
 			}
-			if difference := cmp.Diff(parseSpec(t, tc.want), asJSON(t, specOf(stored))); difference != "" {
+			if difference := cmp.Diff(parseSpec(t, tc.want), recorded.AsJSON(t, recorded.SpecOf(stored))); difference != "" {
 				t.Errorf("%s (-want +stored):\n%s", tc.why, difference)
 			}
 		})
@@ -286,19 +287,19 @@ func TestNestedFields(t *testing.T) {
 			serialized: `1700000000000`,
 		},
 	}
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			manifest := object(t, "", named)
-			specOf(manifest)[tc.field] = parseValue(t, tc.value)
-			stored, problems := apiServer.admit(manifest)
+			recorded.SpecOf(manifest)[tc.field] = parseValue(t, tc.value)
+			stored, problems := apiServer.Admit(manifest)
 			if len(problems) > 0 {
 				t.Fatalf("%s: refused: %v", tc.why, problems)
 			}
-			if difference := cmp.Diff(asNumbers(t, tc.stored), asJSON(t, specOf(stored))[tc.field]); difference != "" {
+			if difference := cmp.Diff(asNumbers(t, tc.stored), recorded.AsJSON(t, recorded.SpecOf(stored))[tc.field]); difference != "" {
 				t.Errorf("%s (-want +stored):\n%s", tc.why, difference)
 			}
-			serialized := asJSON(t, decodeAPIDefinition(t, stored).Spec)[tc.field]
+			serialized := recorded.AsJSON(t, decodeAPIDefinition(t, stored).Spec)[tc.field]
 			if difference := cmp.Diff(asNumbers(t, tc.serialized), serialized); difference != "" {
 				t.Errorf("%s (-want +serialized):\n%s", tc.why, difference)
 			}
@@ -321,7 +322,7 @@ func TestStatusDefault(t *testing.T) {
 			want:   "{id: i, conditions: [], plans: {a: b}, errors: {}}",
 		},
 	}
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	for _, kind := range []string{v1alpha1.ApiDefinitionKind, v1alpha1.ManagementContextKind} {
 		for name, tc := range cases {
 			t.Run(kind+"/"+name, func(t *testing.T) {
@@ -332,8 +333,8 @@ func TestStatusDefault(t *testing.T) {
 				if kind == v1alpha1.ManagementContextKind && tc.status != "" {
 					tc.want = "{conditions: []}"
 				}
-				apiServer.normalize(read)
-				if difference := cmp.Diff(parseSpec(t, tc.want), asJSON(t, read.Object["status"])); difference != "" {
+				apiServer.Normalize(read)
+				if difference := cmp.Diff(parseSpec(t, tc.want), recorded.AsJSON(t, read.Object["status"])); difference != "" {
 					t.Errorf("%s (-want +read):\n%s", tc.why, difference)
 				}
 			})
@@ -360,7 +361,7 @@ func TestStatusIsStored(t *testing.T) {
 		},
 	}}
 	context.Kind = v1alpha1.ManagementContextKind
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	for _, typed := range []any{api, context} {
 		content, err := json.Marshal(typed)
 		if err != nil {
@@ -370,10 +371,10 @@ func TestStatusIsStored(t *testing.T) {
 		if err := json.Unmarshal(content, &written.Object); err != nil {
 			t.Fatal(err)
 		}
-		want := asJSON(t, written.Object["status"])
+		want := recorded.AsJSON(t, written.Object["status"])
 		want["conditions"] = []any{}
-		apiServer.normalize(written)
-		if difference := cmp.Diff(want, asJSON(t, written.Object["status"])); difference != "" {
+		apiServer.Normalize(written)
+		if difference := cmp.Diff(want, recorded.AsJSON(t, written.Object["status"])); difference != "" {
 			t.Errorf("status of %s (-written +stored):\n%s", written.GetKind(), difference)
 		}
 	}
@@ -382,8 +383,8 @@ func TestStatusIsStored(t *testing.T) {
 // TestDefinitions shows that an API server accepts the definitions and that they fit into the annotation that
 // kubectl apply keeps (256 KiB for all annotations).
 func TestDefinitions(t *testing.T) {
-	for kind, s := range newServer(t) {
-		problems := validation.ValidateCustomResourceDefinition(t.Context(), &s.definition)
+	for kind, s := range recorded.NewServer(t) {
+		problems := validation.ValidateCustomResourceDefinition(t.Context(), &s.Definition)
 		if len(problems) > 0 {
 			t.Errorf("the definition of %s is refused: %v", kind, problems)
 		}
@@ -498,11 +499,11 @@ func parseValue(t *testing.T, text string) any {
 
 func parseSpec(t *testing.T, text string) map[string]any {
 	t.Helper()
-	return asJSON(t, parseValue(t, text))
+	return recorded.AsJSON(t, parseValue(t, text))
 }
 
-// asNumbers parses YAML into the values that asJSON gives.
+// asNumbers parses YAML into the values that recorded.AsJSON gives.
 func asNumbers(t *testing.T, text string) any {
 	t.Helper()
-	return asJSON(t, map[string]any{"value": parseValue(t, text)})["value"]
+	return recorded.AsJSON(t, map[string]any{"value": parseValue(t, text)})["value"]
 }

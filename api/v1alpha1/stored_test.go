@@ -11,24 +11,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/test/recorded"
 )
 
 // TestStoredAsUnderGKO shows that our schema makes of every recorded manifest the object that an API server
 // held under GKO: either the same, or the same after GKO wrote its typed object back, as it does after a
 // success.
 func TestStoredAsUnderGKO(t *testing.T) {
-	apiServer := newServer(t)
-	for _, recorded := range recordedCases(t) {
-		t.Run(recorded.name, func(t *testing.T) {
-			variants := storedVariants(t, apiServer, recorded)
+	apiServer := recorded.NewServer(t)
+	for _, one := range recorded.Cases(t) {
+		t.Run(one.Name, func(t *testing.T) {
+			variants := storedVariants(t, apiServer, one)
 			matched := map[*variant]bool{}
-			for _, step := range recorded.stored {
+			for _, step := range one.Stored {
 				for _, content := range step.Objects {
 					object := &unstructured.Unstructured{Object: content}
 					match, difference := findVariant(t, object, variants)
 					if match == nil {
 						t.Errorf("step %q: %s %s: no manifest leads to the recorded object; the nearest (-ours +recorded):\n%s",
-							step.Step, object.GetKind(), keyOf(object), difference)
+							step.Step, object.GetKind(), recorded.KeyOf(object), difference)
 						continue
 					}
 					for _, v := range variants {
@@ -38,7 +39,7 @@ func TestStoredAsUnderGKO(t *testing.T) {
 			}
 			for _, v := range variants {
 				if !matched[v] && !matched[v.twin] {
-					t.Errorf("%s of %s is in no recorded snapshot, so nothing was compared", v.key, v.file)
+					t.Errorf("%s of %s is in no recorded recorded.Snapshot, so nothing was compared", v.key, v.file)
 				}
 			}
 		})
@@ -56,23 +57,23 @@ func (v *variant) sameAs(other *variant) bool {
 	return v.kind == other.kind && v.key == other.key && cmp.Equal(v.spec, other.spec)
 }
 
-func storedVariants(t *testing.T, apiServer server, recorded recordedCase) []*variant {
+func storedVariants(t *testing.T, apiServer recorded.Server, one recorded.Case) []*variant {
 	t.Helper()
 	var variants []*variant
-	for _, in := range recorded.inputs {
-		for _, object := range in.objects {
+	for _, in := range one.Inputs {
+		for _, object := range in.Objects {
 			if _, ours := apiServer[object.GetKind()]; !ours {
 				continue
 			}
-			stored, problems := apiServer.admit(object)
+			stored, problems := apiServer.Admit(object)
 			if len(problems) > 0 {
-				t.Fatalf("%s: %s is refused: %v", in.file, keyOf(object), problems)
+				t.Fatalf("%s: %s is refused: %v", in.File, recorded.KeyOf(object), problems)
 			}
-			plain := &variant{file: in.file, kind: object.GetKind(), key: keyOf(object), spec: asJSON(t, specOf(stored))}
+			plain := &variant{file: in.File, kind: object.GetKind(), key: recorded.KeyOf(object), spec: recorded.AsJSON(t, recorded.SpecOf(stored))}
 			variants = append(variants, plain)
 			if object.GetKind() == v1alpha1.ApiDefinitionKind {
 				rewritten := *plain
-				rewritten.spec = asJSON(t, specOf(rewrite(t, apiServer, stored)))
+				rewritten.spec = recorded.AsJSON(t, recorded.SpecOf(rewrite(t, apiServer, stored)))
 				rewritten.twin, plain.twin = plain, &rewritten
 				variants = append(variants, &rewritten)
 			}
@@ -82,7 +83,7 @@ func storedVariants(t *testing.T, apiServer server, recorded recordedCase) []*va
 }
 
 // rewrite stores an object again after it went through its Go type, as GKO does (contract README 6.12).
-func rewrite(t *testing.T, apiServer server, stored *unstructured.Unstructured) *unstructured.Unstructured {
+func rewrite(t *testing.T, apiServer recorded.Server, stored *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	typed := decodeAPIDefinition(t, stored)
 	content, err := json.Marshal(typed)
@@ -93,9 +94,9 @@ func rewrite(t *testing.T, apiServer server, stored *unstructured.Unstructured) 
 	if err := again.UnmarshalJSON(content); err != nil {
 		t.Fatal(err)
 	}
-	rewritten, problems := apiServer.admit(again)
+	rewritten, problems := apiServer.Admit(again)
 	if len(problems) > 0 {
-		t.Fatalf("the typed form of %s is refused: %v", keyOf(stored), problems)
+		t.Fatalf("the typed form of %s is refused: %v", recorded.KeyOf(stored), problems)
 	}
 	return rewritten
 }
@@ -104,9 +105,9 @@ func findVariant(t *testing.T, object *unstructured.Unstructured, variants []*va
 	t.Helper()
 	nearest := "no manifest of that name"
 	shortest := -1
-	want := asJSON(t, specOf(object))
+	want := recorded.AsJSON(t, recorded.SpecOf(object))
 	for _, v := range variants {
-		if v.kind != object.GetKind() || v.key != keyOf(object) {
+		if v.kind != object.GetKind() || v.key != recorded.KeyOf(object) {
 			continue
 		}
 		difference := cmp.Diff(v.spec, want)
@@ -124,19 +125,19 @@ func findVariant(t *testing.T, object *unstructured.Unstructured, variants []*va
 // why Apisync never writes one: everything else that GKO's objects have beyond their manifest comes from the
 // schema.
 func TestWriteBackOnlyAddsLoadBalancing(t *testing.T) {
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	added := 0
-	for _, recorded := range recordedCases(t) {
-		for _, in := range recorded.inputs {
-			for _, object := range in.objects {
+	for _, one := range recorded.Cases(t) {
+		for _, in := range one.Inputs {
+			for _, object := range in.Objects {
 				if object.GetKind() != v1alpha1.ApiDefinitionKind {
 					continue
 				}
-				stored, _ := apiServer.admit(object)
-				before, after := asJSON(t, specOf(stored)), asJSON(t, specOf(rewrite(t, apiServer, stored)))
+				stored, _ := apiServer.Admit(object)
+				before, after := recorded.AsJSON(t, recorded.SpecOf(stored)), recorded.AsJSON(t, recorded.SpecOf(rewrite(t, apiServer, stored)))
 				added += removeAddedLoadBalancing(before, after)
 				if difference := cmp.Diff(before, after); difference != "" {
-					t.Errorf("%s %s: a typed write changes more (-before +after):\n%s", recorded.name, in.file, difference)
+					t.Errorf("%s %s: a typed write changes more (-before +after):\n%s", one.Name, in.File, difference)
 				}
 			}
 		}
@@ -179,7 +180,7 @@ func decodeAPIDefinition(t *testing.T, object *unstructured.Unstructured) *v1alp
 	}
 	var typed v1alpha1.ApiDefinition
 	if err := json.Unmarshal(content, &typed); err != nil {
-		t.Fatalf("decoding %s: %v", keyOf(object), err)
+		t.Fatalf("decoding %s: %v", recorded.KeyOf(object), err)
 	}
 	return &typed
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/test/recorded"
 )
 
 // reporter is what a lifecycle that is the same for every kind needs of one.
@@ -35,7 +36,7 @@ func TestAccessors(t *testing.T) {
 		if got := object.GetObservedGeneration(); got != 7 {
 			t.Errorf("%T: observedGeneration is %d", object, got)
 		}
-		status, _ := asJSON(t, object)["status"].(map[string]any)
+		status, _ := recorded.AsJSON(t, object)["status"].(map[string]any)
 		if status["observedGeneration"] != json.Number("7") || status["conditions"] == nil {
 			t.Errorf("%T: status is %v", object, status)
 		}

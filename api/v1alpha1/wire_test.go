@@ -11,23 +11,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/test/recorded"
 )
 
 // TestSpecIsTheWire shows that the JSON of a decoded spec is what GKO sent for the same manifest: the same
 // fields absent, null, empty, false and zero. Only what the controller computes is left out.
 func TestSpecIsTheWire(t *testing.T) {
-	apiServer := newServer(t)
+	apiServer := recorded.NewServer(t)
 	compared := 0
-	for _, recorded := range recordedCases(t) {
-		t.Run(recorded.name, func(t *testing.T) {
-			computed := computedFields[recorded.name]
-			compared += len(recorded.puts)
-			for i, sent := range recorded.puts {
+	for _, one := range recorded.Cases(t) {
+		t.Run(one.Name, func(t *testing.T) {
+			computed := computedFields[one.Name]
+			compared += len(one.Puts)
+			for i, sent := range one.Puts {
 				want := withoutIdentities(sent.Request)
 				remove(want, computed.fields...)
 				difference := "none of its objects was applied before it"
-				for _, spec := range specsBefore(t, apiServer, recorded, sent) {
-					got := withoutIdentities(asJSON(t, spec))
+				for _, spec := range specsBefore(t, apiServer, one, sent) {
+					got := withoutIdentities(recorded.AsJSON(t, spec))
 					remove(got, "contextRef", "local")
 					remove(got, computed.fields...)
 					difference = cmp.Diff(want, got)
@@ -63,17 +64,17 @@ var computedFields = map[string]struct {
 
 // specsBefore returns the specs, decoded from their stored form, of the objects from which a request can have
 // come: of each the manifest that was applied last before it.
-func specsBefore(t *testing.T, apiServer server, recorded recordedCase, sent put) []v1alpha1.ApiDefinitionSpec {
+func specsBefore(t *testing.T, apiServer recorded.Server, one recorded.Case, sent recorded.Put) []v1alpha1.ApiDefinitionSpec {
 	t.Helper()
 	latest := map[string]v1alpha1.ApiDefinitionSpec{}
-	for _, in := range recorded.inputs {
-		for _, object := range in.objects {
-			if object.GetKind() == v1alpha1.ApiDefinitionKind && slices.Contains(sent.Objects, keyOf(object)) {
-				stored, _ := apiServer.admit(object)
-				latest[keyOf(object)] = decodeAPIDefinition(t, stored).Spec
+	for _, in := range one.Inputs {
+		for _, object := range in.Objects {
+			if object.GetKind() == v1alpha1.ApiDefinitionKind && slices.Contains(sent.Objects, recorded.KeyOf(object)) {
+				stored, _ := apiServer.Admit(object)
+				latest[recorded.KeyOf(object)] = decodeAPIDefinition(t, stored).Spec
 			}
 		}
-		if in.file == sent.After {
+		if in.File == sent.After {
 			break
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright 2026 The Apisync Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package v1alpha1_test
+package recorded
 
 import (
 	"testing"
@@ -19,22 +19,24 @@ import (
 	"github.com/apisync/apisync/config/crd"
 )
 
-// server does to an object what an API server does before it stores it, with the API server's own code.
-type server map[string]kindSchema
+// Server does to an object what an API server does before it stores it, with the API server's own code.
+type Server map[string]KindSchema
 
-type kindSchema struct {
-	definition apiextensions.CustomResourceDefinition
-	structural *schema.Structural
-	validator  validation.SchemaValidator
+// KindSchema is a CRD, prepared for use.
+type KindSchema struct {
+	Definition apiextensions.CustomResourceDefinition
+	Structural *schema.Structural
+	Validator  validation.SchemaValidator
 }
 
-func newServer(t *testing.T) server {
+// NewServer prepares the CRDs of config/crd.
+func NewServer(t *testing.T) Server {
 	t.Helper()
 	definitions, err := crd.Definitions()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server{}
+	s := Server{}
 	for i := range definitions {
 		var internal apiextensions.CustomResourceDefinition
 		apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(&definitions[i])
@@ -52,25 +54,25 @@ func newServer(t *testing.T) server {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s[internal.Spec.Names.Kind] = kindSchema{definition: internal, structural: structural, validator: validator}
+		s[internal.Spec.Names.Kind] = KindSchema{Definition: internal, Structural: structural, Validator: validator}
 	}
 	return s
 }
 
-// admit returns the object as it would be stored, without status, and what validation says of it.
-func (s server) admit(object *unstructured.Unstructured) (*unstructured.Unstructured, field.ErrorList) {
+// Admit returns the object as it would be stored, without status, and what validation says of it.
+func (s Server) Admit(object *unstructured.Unstructured) (*unstructured.Unstructured, field.ErrorList) {
 	kind := s[object.GetKind()]
 	stored := object.DeepCopy()
-	s.normalize(stored)
+	s.Normalize(stored)
 	unstructured.RemoveNestedField(stored.Object, "status")
-	problems := validation.ValidateCustomResource(nil, stored.Object, kind.validator)
-	return stored, append(problems, listtype.ValidateListSetsAndMaps(nil, kind.structural, stored.Object)...)
+	problems := validation.ValidateCustomResource(nil, stored.Object, kind.Validator)
+	return stored, append(problems, listtype.ValidateListSetsAndMaps(nil, kind.Structural, stored.Object)...)
 }
 
-// normalize applies defaults and removes what the schema doesn't know, in the order of an API server. It does
+// Normalize applies defaults and removes what the schema doesn't know, in the order of an API server. It does
 // so when an object is written and when it is read.
-func (s server) normalize(object *unstructured.Unstructured) {
-	structural := s[object.GetKind()].structural
+func (s Server) Normalize(object *unstructured.Unstructured) {
+	structural := s[object.GetKind()].Structural
 	defaulting.Default(object.Object, structural)
 	pruning.Prune(object.Object, structural, true)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object.Object, structural)
