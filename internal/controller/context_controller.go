@@ -114,7 +114,8 @@ func (c *Contexts) Reach(ctx context.Context, managed *v1alpha1.ManagementContex
 	if err != nil {
 		return mapi.Lease{}, err
 	}
-	return mapi.Lease{Client: dialled, Name: config.Name, Place: config.Place(), Scope: config.Scope}, nil
+	info, err := dialled.Probe(ctx)
+	return mapi.Lease{Client: dialled, Info: info, Name: config.Name, Place: config.Place(), Scope: config.Scope}, err
 }
 
 func serverStatus(info mapi.ServerInfo) *v1alpha1.ServerStatus {

@@ -91,12 +91,12 @@ func progress(kind fault.Kind) (string, time.Duration) {
 // acceptedReason keeps to the words that GKO writes into Accepted (gko-compatibility.md 5.7).
 func acceptedReason(err error) string {
 	switch reason := fault.ReasonOf(err); {
-	case reason == fault.ReasonControlPlane, reason == fault.ReasonTemplate, reason == fault.ReasonIllegalState:
+	case reason == fault.ReasonTemplate, reason == fault.ReasonIllegalState:
 		return reason
-	case fault.KindOf(err) == fault.Unauthenticated:
-		return v1alpha1.ControlPlaneErrorReason
 	case reason == fault.ReasonUnsupported:
 		return v1alpha1.IllegalStateErrorReason
+	case fault.KindOf(err) == fault.Terminal, fault.KindOf(err) == fault.Unauthenticated:
+		return v1alpha1.ControlPlaneErrorReason
 	}
 	return v1alpha1.ReconcileFailedReason
 }

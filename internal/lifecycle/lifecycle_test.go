@@ -157,6 +157,11 @@ func TestVerdicts(t *testing.T) {
 			conditions: map[string]string{"Ready": "False/ControlPlaneError", "Stalled": "True/ControlPlaneError", "Accepted": "False/ControlPlaneError", "ResolvedRefs": "True/ResolvedRefs"},
 			processing: "Failed",
 		},
+		"path taken": {
+			reason: "Ready is precise, Accepted keeps to GKO's word for a 400", err: fault.New(fault.Terminal, "PathExists", "taken"), kstatus: status.FailedStatus,
+			conditions: map[string]string{"Ready": "False/PathExists", "Stalled": "True/PathExists", "Accepted": "False/ControlPlaneError", "ResolvedRefs": "True/ResolvedRefs"},
+			processing: "Failed",
+		},
 		"contradictory": {
 			reason: "GKO's reason is kept", err: fault.New(fault.Terminal, fault.ReasonIllegalState, "no context"), kstatus: status.FailedStatus,
 			conditions: map[string]string{"Ready": "False/IllegalStateError", "Stalled": "True/IllegalStateError", "Accepted": "False/IllegalStateError", "ResolvedRefs": "True/ResolvedRefs"},

@@ -30,6 +30,9 @@ func normaliseDefinition(sent object) object {
 			definition[key] = compact(sent[key])
 		}
 	}
+	if notify, told := sent["notifyMembers"].(bool); told {
+		definition["disable_membership_notifications"] = !notify
+	}
 	for key, value := range map[string]any{
 		"visibility": "PRIVATE", "flow_mode": "DEFAULT", "execution_mode": "v4-emulation-engine",
 		"lifecycle_state": "CREATED", "gravitee": "2.0.0", "disable_membership_notifications": false,

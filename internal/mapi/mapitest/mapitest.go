@@ -1,0 +1,362 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mapitest is the contract that every back end has to keep, as tests. A back end runs them on a simulator,
+// and on a real management API when one is given.
+package mapitest
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/mapi"
+	"github.com/apisync/apisync/internal/model"
+)
+
+// Subject is the back end under test.
+type Subject struct {
+	// Dial gives a client whose user may do everything. It is called once for each test.
+	Dial func(t *testing.T) mapi.Client
+	// Refused gives a client whose credentials are wrong; nil skips what needs it.
+	Refused func(t *testing.T) mapi.Client
+	// Sample makes a valid API. The same n gives the same API, other ones differ in key, id, name and path. It has at least one
+	// child (plan), is started, and isn't in the management API before the tests, which delete what they make.
+	Sample func(n int) model.API
+	// Edit changes a copy of the definition so that Compare sees it.
+	Edit func(model.API) model.API
+}
+
+// Run runs all checks as subtests. They run one after the other, since they may share one management API.
+func Run(t *testing.T, subject Subject) {
+	for _, check := range []struct {
+		name string
+		run  func(*testing.T, Subject)
+	}{
+		{"probe tells who and where", probe},
+		{"wrong credentials are Unauthenticated everywhere", refused},
+		{"an absent API is data", absent},
+		{"what was applied is found by key and by id", found},
+		{"applying again changes no id and leaves no difference", repeated},
+		{"an edit is seen, applied and gone", edited},
+		{"a dry run writes nothing", dryRun},
+		{"a dry run of an update writes nothing", dryRunUpdate},
+		{"a stale id falls back to the key", staleID},
+		{"deleting twice is success, and ends it", deleted},
+		{"an API that was deleted comes back with its id", recreated},
+		{"deleting without an id is refused", deletedNothing},
+		{"looking for nothing is refused", lookedForNothing},
+		{"a context that ended is an error, and writes nothing", cancelled},
+		{"two APIs don't touch each other", sideBySide},
+		{"the mark of a cluster is read back", owned},
+	} {
+		t.Run(check.name, func(t *testing.T) { check.run(t, subject) })
+	}
+}
+
+// trial is one check's view: a store that is cleaned up after it.
+type trial struct {
+	*testing.T
+	store mapi.Store[model.API]
+}
+
+func (s Subject) trial(t *testing.T, samples ...model.API) trial {
+	t.Helper()
+	store := s.Dial(t).APIs()
+	t.Cleanup(func() {
+		// The test's own context has ended.
+		ctx := context.WithoutCancel(t.Context())
+		for _, sample := range samples {
+			seen, err := store.Observe(ctx, mapi.Ref{Key: sample.Key})
+			if err == nil && seen.Exists {
+				err = store.Delete(ctx, seen.Ref)
+			}
+			if err != nil {
+				t.Errorf("cleaning up %s: %v", sample.Name, err)
+			}
+		}
+	})
+	return trial{T: t, store: store}
+}
+
+func (t trial) apply(want model.API) mapi.Receipt {
+	t.Helper()
+	receipt, err := t.store.Apply(t.Context(), want, mapi.Commit)
+	if err != nil {
+		t.Fatalf("apply %s: %v", want.Name, err)
+	}
+	if receipt.Ref.ID == "" {
+		t.Fatalf("apply %s: a receipt without an id", want.Name)
+	}
+	return receipt
+}
+
+func (t trial) observe(ref mapi.Ref) mapi.Observation {
+	t.Helper()
+	seen, err := t.store.Observe(t.Context(), ref)
+	if err != nil {
+		t.Fatalf("observe %v: %v", ref, err)
+	}
+	return seen
+}
+
+func (t trial) mustExist(ref mapi.Ref) mapi.Observation {
+	t.Helper()
+	seen := t.observe(ref)
+	if !seen.Exists {
+		t.Fatalf("observe %v: absent", ref)
+	}
+	return seen
+}
+
+func (t trial) mustBeAbsent(ref mapi.Ref) {
+	t.Helper()
+	seen := t.observe(ref)
+	if seen.Exists {
+		t.Fatalf("observe %v: it exists", ref)
+	}
+	if seen.Ref.ID != "" || len(seen.Ref.Parts) > 0 {
+		t.Errorf("an absent API has the identity %v", seen.Ref)
+	}
+}
+
+func (t trial) compare(want model.API, seen mapi.Observation) []string {
+	t.Helper()
+	got, err := t.store.Compare(t.Context(), want, seen)
+	if err != nil {
+		t.Fatalf("compare %s: %v", want.Name, err)
+	}
+	paths := model.Paths(got.Differences)
+	if !slices.IsSorted(paths) {
+		t.Errorf("differences aren't sorted: %v", paths)
+	}
+	return paths
+}
+
+func probe(t *testing.T, s Subject) {
+	info, err := s.Dial(t).Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.User == "" {
+		t.Error("no user")
+	}
+	if !slices.IsSorted(info.Capabilities) {
+		t.Errorf("capabilities aren't sorted: %v", info.Capabilities)
+	}
+}
+
+func refused(t *testing.T, s Subject) {
+	if s.Refused == nil {
+		t.Skip("no client with wrong credentials")
+	}
+	client, sample := s.Refused(t), s.Sample(1)
+	calls := map[string]func() error{
+		"probe":   func() error { _, err := client.Probe(t.Context()); return err },
+		"observe": func() error { _, err := client.APIs().Observe(t.Context(), mapi.Ref{Key: sample.Key}); return err },
+		"apply":   func() error { _, err := client.APIs().Apply(t.Context(), sample, mapi.Commit); return err },
+		"dry run": func() error { _, err := client.APIs().Apply(t.Context(), sample, mapi.DryRun); return err },
+		"delete":  func() error { return client.APIs().Delete(t.Context(), mapi.Ref{ID: sample.ID}) },
+	}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		if err := calls[name](); !errors.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: %v, want unauthenticated", name, err)
+		}
+	}
+}
+
+func absent(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	on.mustBeAbsent(mapi.Ref{Key: sample.Key})
+	on.mustBeAbsent(mapi.Ref{ID: sample.ID})
+	on.mustBeAbsent(mapi.Ref{Key: sample.Key, ID: sample.ID})
+}
+
+func found(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	byKey, byID := on.mustExist(mapi.Ref{Key: sample.Key}), on.mustExist(mapi.Ref{ID: receipt.Ref.ID})
+	both := on.mustExist(mapi.Ref{Key: sample.Key, ID: receipt.Ref.ID})
+	for _, seen := range []mapi.Observation{byKey, byID, both} {
+		if seen.Ref.Key != sample.Key || seen.Ref.ID != receipt.Ref.ID {
+			t.Errorf("found %v, applied %v", seen.Ref, receipt.Ref)
+		}
+		if len(seen.Ref.Parts) == 0 || !maps.Equal(seen.Ref.Parts, receipt.Ref.Parts) {
+			t.Errorf("parts %v, applied %v", seen.Ref.Parts, receipt.Ref.Parts)
+		}
+		if !seen.Managed || seen.Owner != "" || seen.Name == "" {
+			t.Errorf("managed %t, owner %q, name %q", seen.Managed, seen.Owner, seen.Name)
+		}
+	}
+	if !byKey.FoundByKey || byID.FoundByKey || both.FoundByKey {
+		t.Errorf("found by key: %t by key, %t by id, %t by both", byKey.FoundByKey, byID.FoundByKey, both.FoundByKey)
+	}
+	if receipt.State != "STARTED" {
+		t.Errorf("state %q", receipt.State)
+	}
+}
+
+func repeated(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	first := on.apply(sample)
+	second := on.apply(sample)
+	if first.Ref.ID != second.Ref.ID || !maps.Equal(first.Ref.Parts, second.Ref.Parts) {
+		t.Errorf("identity moved from %v to %v", first.Ref, second.Ref)
+	}
+	if paths := on.compare(sample, on.mustExist(first.Ref)); len(paths) > 0 {
+		t.Errorf("differences: %v", paths)
+	}
+}
+
+func edited(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	changed := s.Edit(s.Sample(1))
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	before := on.mustExist(receipt.Ref)
+	if paths := on.compare(changed, before); len(paths) == 0 {
+		t.Fatal("the edit isn't seen")
+	}
+	on.apply(changed)
+	after := on.mustExist(receipt.Ref)
+	if paths := on.compare(changed, after); len(paths) > 0 {
+		t.Errorf("differences after the edit was applied: %v", paths)
+	}
+	if paths := on.compare(sample, after); len(paths) == 0 {
+		t.Error("the state before isn't told from the state after")
+	}
+	if before.Marker != "" && before.Marker == after.Marker {
+		t.Error("the marker didn't move with a write")
+	}
+}
+
+func dryRun(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	if _, err := on.store.Apply(t.Context(), sample, mapi.DryRun); err != nil {
+		t.Fatal(err)
+	}
+	on.mustBeAbsent(mapi.Ref{Key: sample.Key, ID: sample.ID})
+}
+
+func dryRunUpdate(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	before := on.mustExist(receipt.Ref)
+	if _, err := on.store.Apply(t.Context(), s.Edit(s.Sample(1)), mapi.DryRun); err != nil {
+		t.Fatal(err)
+	}
+	after := on.mustExist(receipt.Ref)
+	if before.Marker != after.Marker {
+		t.Error("the marker moved")
+	}
+	if paths := on.compare(sample, after); len(paths) > 0 {
+		t.Errorf("differences: %v", paths)
+	}
+}
+
+func staleID(t *testing.T, s Subject) {
+	sample, never := s.Sample(1), s.Sample(2)
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	seen := on.mustExist(mapi.Ref{Key: sample.Key, ID: never.ID})
+	if seen.Ref.ID != receipt.Ref.ID || !seen.FoundByKey {
+		t.Errorf("found %v, by key %t", seen.Ref, seen.FoundByKey)
+	}
+	on.mustBeAbsent(mapi.Ref{ID: never.ID})
+}
+
+func deleted(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	for range 2 {
+		if err := on.store.Delete(t.Context(), receipt.Ref); err != nil {
+			t.Fatal(err)
+		}
+		on.mustBeAbsent(mapi.Ref{Key: sample.Key, ID: receipt.Ref.ID})
+	}
+}
+
+func recreated(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	first := on.apply(sample)
+	if err := on.store.Delete(t.Context(), first.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if second := on.apply(sample); second.Ref.ID != first.Ref.ID {
+		t.Errorf("came back as %s, was %s", second.Ref.ID, first.Ref.ID)
+	}
+}
+
+func deletedNothing(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	if err := on.store.Delete(t.Context(), mapi.Ref{Key: sample.Key}); !errors.Is(err, fault.Terminal) {
+		t.Errorf("got %v, want a terminal fault", err)
+	}
+	on.mustExist(receipt.Ref)
+}
+
+func lookedForNothing(t *testing.T, s Subject) {
+	if _, err := s.trial(t).store.Observe(t.Context(), mapi.Ref{}); !errors.Is(err, fault.Terminal) {
+		t.Errorf("got %v, want a terminal fault", err)
+	}
+}
+
+func cancelled(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	on := s.trial(t, sample)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := on.store.Apply(ctx, sample, mapi.Commit); !errors.Is(err, context.Canceled) {
+		t.Errorf("apply: %v, want the context's error", err)
+	}
+	if _, err := on.store.Observe(ctx, mapi.Ref{Key: sample.Key}); !errors.Is(err, context.Canceled) {
+		t.Errorf("observe: %v, want the context's error", err)
+	}
+	on.mustBeAbsent(mapi.Ref{Key: sample.Key})
+}
+
+func sideBySide(t *testing.T, s Subject) {
+	one, two := s.Sample(1), s.Sample(2)
+	on := s.trial(t, one, two)
+	first, second := on.apply(one), on.apply(two)
+	if first.Ref.ID == second.Ref.ID {
+		t.Fatal("both have one id")
+	}
+	if err := on.store.Delete(t.Context(), first.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if paths := on.compare(two, on.mustExist(second.Ref)); len(paths) > 0 {
+		t.Errorf("differences of the other: %v", paths)
+	}
+}
+
+func owned(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	sample.Cluster = "east"
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	seen := on.mustExist(receipt.Ref)
+	if seen.Owner != "east" {
+		t.Errorf("owner %q, want east", seen.Owner)
+	}
+	if paths := on.compare(sample, seen); len(paths) > 0 {
+		t.Errorf("differences: %v", paths)
+	}
+	other := sample
+	other.Cluster = "west"
+	if paths := on.compare(other, seen); len(paths) == 0 {
+		t.Error("another owner is no difference")
+	}
+}
