@@ -62,7 +62,7 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 	if !known {
 		return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "the management context hasn't been probed yet")
 	}
-	if err != nil && fault.ReasonOf(errors.Unwrap(errors.Unwrap(err))) == gather.ReasonCredentialsMissing {
+	if fault.ReasonOf(a.Pool.Trouble(string(managed.UID))) == gather.ReasonCredentialsMissing {
 		return a.withoutCredentials(api, managed, id, err)
 	}
 	return mapi.Lease{}, "", err

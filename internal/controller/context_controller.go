@@ -57,7 +57,7 @@ func (c *Contexts) refresh(ctx context.Context, managed *v1alpha1.ManagementCont
 	uid := string(managed.UID)
 	if err != nil {
 		if ctx.Err() == nil {
-			c.Pool.Fail(uid, err)
+			c.Pool.Fail(uid, managed.Namespace+"/"+managed.Name, err)
 		}
 		return mapi.Lease{}, err
 	}

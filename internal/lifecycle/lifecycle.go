@@ -185,7 +185,7 @@ func (r *Reconciler[T]) next(ctx context.Context, verdict Verdict, outcome Outco
 	if err == nil {
 		return ctrl.Result{RequeueAfter: r.spread(outcome.Requeue)}, nil
 	}
-	delay := max(verdict.delay, fault.RetryAfter(err))
+	delay := cmp.Or(fault.RetryAfter(err), verdict.delay)
 	if delay == 0 {
 		return ctrl.Result{}, err
 	}

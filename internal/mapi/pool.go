@@ -13,8 +13,8 @@ import (
 // shared by everything that goes through the context, and by nothing else. The context's reconciler puts
 // clients in after it has probed them; everybody else only borrows. Safe for concurrent use.
 type Pool struct {
-	// onReady is told the name of each context that became usable, or whose client changed.
-	onReady func(name string)
+	// onChange is told the name of each context that became usable or unusable, or whose client changed.
+	onChange func(name string)
 
 	mu      sync.RWMutex
 	entries map[string]*entry
@@ -45,9 +45,10 @@ type Lease struct {
 	Version string
 }
 
-// NewPool makes an empty pool. onReady may be nil; it is called without locks and may block.
-func NewPool(onReady func(name string)) *Pool {
-	return &Pool{onReady: onReady, entries: map[string]*entry{}, past: map[Place]Lease{}}
+// NewPool makes an empty pool. onChange is told the name of each context whose APIs should look again: it
+// became usable or unusable, or its client changed. It may be nil; it is called without locks and may block.
+func NewPool(onChange func(name string)) *Pool {
+	return &Pool{onChange: onChange, entries: map[string]*entry{}, past: map[Place]Lease{}}
 }
 
 // Put stores a probed client as usable, under the context's uid.
@@ -60,20 +61,40 @@ func (p *Pool) Put(uid string, lease Lease) {
 	}
 	p.entries[uid] = &entry{lease: lease, known: true}
 	p.mu.Unlock()
-	if fresh && p.onReady != nil {
-		p.onReady(lease.Name)
+	if fresh {
+		p.changed(lease.Name)
 	}
 }
 
-// Fail marks the context as unusable because of err. A client from before is kept for Retained.
-func (p *Pool) Fail(uid string, err error) {
+// Fail marks the context called name as unusable because of err. A client from before is kept for Retained.
+func (p *Pool) Fail(uid, name string, err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.entries[uid] == nil {
 		p.entries[uid] = &entry{}
 	}
-	p.entries[uid].fault = err
-	p.entries[uid].known = true
+	e := p.entries[uid]
+	fresh := !e.known || e.fault == nil || fault.ReasonOf(e.fault) != fault.ReasonOf(err)
+	e.fault, e.known = err, true
+	p.mu.Unlock()
+	if fresh {
+		p.changed(name)
+	}
+}
+
+func (p *Pool) changed(name string) {
+	if p.onChange != nil {
+		p.onChange(name)
+	}
+}
+
+// Trouble is why the context can't be used; nil when it can, or when it hasn't been probed.
+func (p *Pool) Trouble(uid string) error {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if e := p.entries[uid]; e != nil {
+		return e.fault
+	}
+	return nil
 }
 
 // Drop forgets the context.

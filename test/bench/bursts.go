@@ -254,7 +254,7 @@ func (b *bench) versions(ctx context.Context, namespace string) (map[string]stri
 }
 
 func (b *bench) namespace(ctx context.Context, kind string, round int) (string, error) {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", kind, round)}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", kind, round+1)}}
 	return namespace.Name, b.cluster.Client.Create(ctx, namespace)
 }
 

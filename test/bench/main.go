@@ -83,6 +83,12 @@ type measurement struct {
 func (b *bench) all(ctx context.Context) error {
 	var floors, bursts []measurement
 	var restarted restart
+	// The first requests to a new API server are slower; nobody's round is to pay for that.
+	warm := *b
+	warm.objects = min(b.objects, 100)
+	if _, err := warm.floor(ctx, -1); err != nil {
+		return fmt.Errorf("warming up: %w", err)
+	}
 	for round := range b.rounds {
 		floor, err := b.floor(ctx, round)
 		if err != nil {

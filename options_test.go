@@ -1,0 +1,133 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func parse(env map[string]string, args ...string) (options, error) {
+	set := flag.NewFlagSet("apisync", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	return parseOptions(set, args, func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	})
+}
+
+func TestEnvironmentOfGKOIsUnderstood(t *testing.T) {
+	o, err := parse(map[string]string{
+		"NAMESPACE": "a, b,", "ENABLE_LEADER_ELECTION": "true", "APPLY_CRDS": "true", "RECONCILE_STRATEGY": "always",
+		"MAX_CONCURRENT_RECONCILES": "3", "ENABLE_METRICS": "true", "METRICS_PORT": "9090", "SECURE_METRICS": "true",
+		"METRICS_CERT_DIR": "/certs", "PROBES_PORT": "9091", "HTTP_CLIENT_TIMEOUT_SECONDS": "7",
+		"HTTP_CLIENT_INSECURE_SKIP_CERT_VERIFY": "true", "LOGS_FORMAT": "console", "LOGS_LEVEL": "debug",
+		"HTTP_CLIENT_PROXY_ENABLED": "true", "HTTP_CLIENT_PROXY_URL": "http://proxy:3128",
+		"HTTP_CLIENT_PROXY_USERNAME": "u", "HTTP_CLIENT_PROXY_PASSWORD": "p",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := options{
+		namespaces: []string{"a", "b"}, operatorNamespace: "apisync-system", leaderElection: true, applyCRDs: true,
+		strategy: "always", workers: 3, resync: 10 * time.Minute, shutdown: 25 * time.Second,
+		metrics: true, metricsAddress: ":9090", metricsSecure: true, metricsCertDir: "/certs", probesAddress: ":9091",
+		http: httpOptions{
+			timeout: 7 * time.Second, insecureSkipVerify: true, inFlight: 16,
+			proxy: proxyOptions{enabled: true, url: "http://proxy:3128", username: "u", password: "p"},
+		},
+		log: logOptions{format: "console", level: "debug", levelCase: "lower", timestampField: "timestamp", timestampFormat: "iso-8601"},
+	}
+	if diff := cmp.Diff(want, o, cmp.AllowUnexported(options{}, httpOptions{}, proxyOptions{}, logOptions{})); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+}
+
+func TestFlagsWinOverTheEnvironment(t *testing.T) {
+	o, err := parse(map[string]string{"MAX_CONCURRENT_RECONCILES": "3"}, "--max-concurrent-reconciles=9")
+	if err != nil || o.workers != 9 {
+		t.Errorf("workers = %d, %v", o.workers, err)
+	}
+}
+
+func TestProblemsNameFlagVariableAndRemedy(t *testing.T) {
+	cases := map[string]struct {
+		env  map[string]string
+		args []string
+		want []string
+	}{
+		"not a number": {
+			env: map[string]string{"MAX_CONCURRENT_RECONCILES": "many"}, want: []string{"MAX_CONCURRENT_RECONCILES", `"many"`, "a whole number"},
+		},
+		"two at once": {
+			env:  map[string]string{"ENABLE_METRICS": "maybe", "RESYNC_PERIOD": "5"},
+			want: []string{"ENABLE_METRICS", "true or false", "RESYNC_PERIOD", "such as 5m"},
+		},
+		"unknown strategy": {args: []string{"--reconcile-strategy=never"}, want: []string{"RECONCILE_STRATEGY", `"never"`, "onSpecChange or always"}},
+		"too few workers":  {args: []string{"--max-concurrent-reconciles=0"}, want: []string{"MAX_CONCURRENT_RECONCILES", "1 or more"}},
+		"cluster id":       {args: []string{"--cluster-id=East Coast"}, want: []string{"CLUSTER_ID", "East Coast", "a-z"}},
+		"short resync":     {args: []string{"--resync=10ms"}, want: []string{"RESYNC_PERIOD", "1s or more"}},
+		"log format":       {args: []string{"--log-format=xml"}, want: []string{"LOGS_FORMAT", "json or console"}},
+		"no proxy address": {env: map[string]string{"HTTP_CLIENT_PROXY_ENABLED": "true"}, want: []string{"HTTP_CLIENT_PROXY_URL"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(c.env, c.args...)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q isn't in %q", part, err)
+				}
+			}
+		})
+	}
+}
+
+func TestTrustStore(t *testing.T) {
+	missing := httpOptions{trustStore: filepath.Join(t.TempDir(), "none.pem")}
+	if _, err := missing.trustedRoots(); err == nil || !strings.Contains(err.Error(), "HTTP_CLIENT_TRUSTSTORE_PATH") {
+		t.Errorf("a missing file: %v", err)
+	}
+	empty := httpOptions{trustStore: filepath.Join(t.TempDir(), "empty.pem")}
+	if err := os.WriteFile(empty.trustStore, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := empty.trustedRoots(); err == nil || !strings.Contains(err.Error(), "no PEM certificate") {
+		t.Errorf("a file without certificates: %v", err)
+	}
+	if roots, err := (httpOptions{}).trustedRoots(); roots != nil || err != nil {
+		t.Errorf("without a trust store: %v, %v", roots, err)
+	}
+}
+
+func TestLogsLookAsConfigured(t *testing.T) {
+	var out bytes.Buffer
+	log, err := newLogger(logOptions{format: "json", level: "info", levelCase: "upper", timestampField: "at", timestampFormat: "epoch-second"}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.V(1).Info("too detailed")
+	log.Info("shown", "key", "value")
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("%v in %q", err, out.String())
+	}
+	if _, number := line["at"].(float64); !number || line["level"] != "INFO" || line["msg"] != "shown" || line["key"] != "value" {
+		t.Errorf("line = %v", line)
+	}
+	if _, err := newLogger(logOptions{level: "loud"}, &out); err == nil || !strings.Contains(err.Error(), "LOGS_LEVEL") {
+		t.Errorf("an unknown level: %v", err)
+	}
+}
