@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/apisync/apisync/api/v1alpha1"
-	"github.com/apisync/apisync/test/recorded"
 	"github.com/apisync/apisync/config/crd"
+	"github.com/apisync/apisync/test/recorded"
 )
 
 // named is the least spec of an ApiDefinition.

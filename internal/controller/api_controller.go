@@ -377,8 +377,7 @@ func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefin
 	if err != nil {
 		return false
 	}
-	theirs, ok := a.Pool.Retained(string(managed.UID))
-	return ok && theirs.Place == lease.Place
+	return gather.PlaceOf(managed) == lease.Place
 }
 
 // precedes: what is published already stays with the resource that published it; then the oldest wins.

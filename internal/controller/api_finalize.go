@@ -42,7 +42,11 @@ func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefiniti
 		}
 	}
 	farewell, err = a.withdraw(ctx, api, lease, id)
-	return farewell, a.blame(lease, err)
+	if err = a.blame(lease, err); err != nil {
+		err = fmt.Errorf("%w; the deletion is tried again, and the annotation %s=%s ends it without deleting API %s",
+			err, v1alpha1.DeletionPolicyAnnotation, v1alpha1.DeletionPolicyOrphan, id)
+	}
+	return farewell, err
 }
 
 // leaseForDeletion borrows a client, also one whose context isn't ready any more. A farewell ends the

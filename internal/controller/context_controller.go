@@ -149,9 +149,10 @@ func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementCon
 		c.Pool.Drop(uid)
 		return "", nil
 	}
-	if _, live := c.Pool.Retained(uid); !live {
-		// Met after a restart: the APIs can only be deleted through a client, so one is made.
-		if _, err := c.refresh(ctx, managed); err != nil && !errors.Is(err, fault.Waiting) {
+	// The APIs can only be changed and deleted through a client: one is made after a restart, and when the spec
+	// was edited meanwhile (also the deletion itself raises the generation).
+	if lease, live := c.Pool.Retained(uid); !live || lease.Revision != managed.Generation {
+		if _, err := c.refresh(ctx, managed); err != nil && !live && !errors.Is(err, fault.Waiting) {
 			return "", err
 		}
 	}

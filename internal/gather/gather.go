@@ -65,13 +65,7 @@ func Config(ctx context.Context, secrets client.Reader, managed *v1alpha1.Manage
 	if err := supported(managed); err != nil {
 		return mapi.Config{}, "", err
 	}
-	config := mapi.Config{
-		Name:    managed.Namespace + "/" + managed.Name,
-		Type:    managed.Spec.Type,
-		BaseURL: managed.Spec.BaseUrl,
-		Path:    managed.Spec.Path,
-		Scope:   scope(managed.Spec.OrganizationID, managed.Spec.EnvironmentID),
-	}
+	config := address(managed)
 	key, fromSecret := SecretKey(managed)
 	if !fromSecret {
 		config.Credentials = inlineCredentials(managed.Spec.Auth)
@@ -90,6 +84,20 @@ func Config(ctx context.Context, secrets client.Reader, managed *v1alpha1.Manage
 	config.Credentials = credentials
 	return config, string(secret.UID) + "/" + secret.ResourceVersion, err
 }
+
+// address is a context's configuration without its credentials.
+func address(managed *v1alpha1.ManagementContext) mapi.Config {
+	return mapi.Config{
+		Name:    managed.Namespace + "/" + managed.Name,
+		Type:    managed.Spec.Type,
+		BaseURL: managed.Spec.BaseUrl,
+		Path:    managed.Spec.Path,
+		Scope:   scope(managed.Spec.OrganizationID, managed.Spec.EnvironmentID),
+	}
+}
+
+// PlaceOf is where a context leads to.
+func PlaceOf(managed *v1alpha1.ManagementContext) mapi.Place { return address(managed).Place() }
 
 func inlineCredentials(auth *v1alpha1.Auth) mapi.Credentials {
 	if auth == nil {

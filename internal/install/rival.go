@@ -92,5 +92,5 @@ func ignoreForbidden(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// EnsureLeaseLabel is what leader election sets on the lease of this operator.
-func EnsureLeaseLabel() map[string]string { return map[string]string{LeaseLabel: LeaseLabelValue} }
+// LeaseLabels are what leader election sets on the lease of this operator.
+func LeaseLabels() map[string]string { return map[string]string{LeaseLabel: LeaseLabelValue} }
