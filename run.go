@@ -116,7 +116,7 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 		HealthProbeBindAddress: o.probesAddress,
 		LeaderElection:         o.leaderElection,
 		LeaderElectionID:       install.LeaseName,
-		LeaderElectionLabels:   install.EnsureLeaseLabel(),
+		LeaderElectionLabels:   install.LeaseLabels(),
 		// What is in flight is finished before the lease is given up, so that the next leader starts at once.
 		LeaderElectionReleaseOnCancel: true,
 		LeaderElectionNamespace:       o.operatorNamespace,

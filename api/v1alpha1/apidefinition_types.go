@@ -20,7 +20,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Entrypoint",type=string,JSONPath=`.spec.proxy.virtual_hosts[*].path`,priority=1,description="Paths at which gateways serve the API"
 // +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.spec.proxy.groups[*].endpoints[*].target`,priority=1,description="Targets to which requests go"
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.version`,priority=1,description="Version label of the API"
-type ApiDefinition struct { //nolint:revive // the kind's name
+type ApiDefinition struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -36,7 +36,7 @@ type ApiDefinition struct { //nolint:revive // the kind's name
 // ApiDefinitionList is a list of ApiDefinitions.
 //
 // +kubebuilder:object:root=true
-type ApiDefinitionList struct { //nolint:revive // the kind's name
+type ApiDefinitionList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []ApiDefinition `json:"items"`
@@ -44,7 +44,7 @@ type ApiDefinitionList struct { //nolint:revive // the kind's name
 
 // ApiState says whether an API runs.
 // +kubebuilder:validation:Enum=STARTED;STOPPED
-type ApiState string //nolint:revive // as ApiDefinition
+type ApiState string
 
 // The states of an API.
 const (
@@ -54,7 +54,7 @@ const (
 
 // ApiDefinitionSpec is the wanted API. As JSON, without contextRef and local, it is what a Gravitee management
 // API is sent once the identities are filled in.
-type ApiDefinitionSpec struct { //nolint:revive // the kind's name
+type ApiDefinitionSpec struct {
 	// contextRef names the ManagementContext in which the API is published. Without one the API is known to
 	// no management API, and local must be true.
 	// +optional
@@ -488,7 +488,7 @@ type ConsoleNotificationConfiguration struct {
 }
 
 // ApiDefinitionStatus tells what became of the spec, and what the management API calls the API.
-type ApiDefinitionStatus struct { //nolint:revive // the kind's name
+type ApiDefinitionStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of; -1 before the first look.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -578,6 +578,9 @@ type Place struct {
 	// context is the namespace/name of the ManagementContext that led there.
 	// +optional
 	Context string `json:"context,omitempty"`
+	// ID of the API there.
+	// +optional
+	ID string `json:"id,omitempty"`
 }
 
 // GetConditions returns the conditions of the status.

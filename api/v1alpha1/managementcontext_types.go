@@ -50,7 +50,7 @@ type ManagementContextSpec struct {
 	// baseUrl is the address of the management API without its path, beginning with http:// or https://. It is
 	// needed unless a cloud token tells it.
 	// +optional
-	BaseUrl string `json:"baseUrl,omitempty"` //nolint:revive,staticcheck // follows the JSON name
+	BaseUrl string `json:"baseUrl,omitempty"`
 	// path replaces the path of the management API under baseUrl. When it is set, even to an empty text, it is
 	// used instead of every path that is otherwise assumed.
 	// +optional

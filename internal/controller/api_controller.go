@@ -4,11 +4,13 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,9 +58,19 @@ func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) 
 	if err != nil || !known {
 		return a.withoutContext(api, known, err)
 	}
+	inStep := isInStep(api)
 	outcome, err := a.publish(ctx, api, lease)
+	if inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
+		return lifecycle.Outcome{Deferred: true}, err
+	}
 	return outcome, a.blame(lease, err)
 }
+
+// unseen marks an error that came before anything was learned about the remote API. Of an API that was in
+// step, a passing one says nothing (docs/adr/0006).
+type unseen struct{ error }
+
+func (u unseen) Unwrap() error { return u.error }
 
 // lease borrows the client of the API's context.
 func (a *APIDefinitions) lease(ctx context.Context, api *v1alpha1.ApiDefinition) (mapi.Lease, bool, error) {
@@ -78,15 +90,15 @@ func (a *APIDefinitions) lease(ctx context.Context, api *v1alpha1.ApiDefinition)
 // status: an outage of the management API says nothing about it, and after a restart the contexts have to be
 // probed first.
 func (a *APIDefinitions) withoutContext(api *v1alpha1.ApiDefinition, known bool, err error) (lifecycle.Outcome, error) {
-	inStep := api.Status.ObservedGeneration == api.Generation && isReady(api)
-	if !known || (inStep && fault.ReasonOf(err) == fault.ReasonContextNotReady) {
+	if !known || (isInStep(api) && fault.ReasonOf(err) == fault.ReasonContextNotReady) {
 		return lifecycle.Outcome{Deferred: true}, nil
 	}
 	return lifecycle.Outcome{}, err
 }
 
-func isReady(api *v1alpha1.ApiDefinition) bool {
-	return slices.ContainsFunc(api.Status.Conditions, func(c metav1.Condition) bool {
+// isInStep reports whether the present generation was published.
+func isInStep(api *v1alpha1.ApiDefinition) bool {
+	return api.Status.ObservedGeneration == api.Generation && slices.ContainsFunc(api.Status.Conditions, func(c metav1.Condition) bool {
 		return c.Type == v1alpha1.ReadyCondition && c.Status == metav1.ConditionTrue
 	})
 }
@@ -104,26 +116,38 @@ func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinitio
 	if err := a.soleOwner(ctx, api, lease); err != nil {
 		return lifecycle.Outcome{}, err
 	}
-	warnings, err := a.leaveBefore(ctx, api, lease)
-	if err != nil {
-		return lifecycle.Outcome{}, err
-	}
-	result, err := a.reconcile(ctx, api, lease)
-	if err != nil {
-		return lifecycle.Outcome{}, err
-	}
-	left, err := a.leaveAfter(ctx, api, lease)
+	result, err := a.moveAndReconcile(ctx, api, lease)
 	if err != nil {
 		return lifecycle.Outcome{}, err
 	}
 	a.recordPlace(api, lease)
-	warnings = append(append(warnings, result.warnings...), left...)
 	outcome := lifecycle.Outcome{
-		Done: result.done, Warnings: warnings, Requeue: a.Resync,
+		Done: result.done, Warnings: result.warnings, Requeue: a.Resync,
 		Message:    readyText(api, result.comparison),
 		Conditions: []metav1.Condition{served(api, result.comparison)},
 	}
 	return outcome, severe(api)
+}
+
+func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (result, error) {
+	old, moved := movedFrom(api, lease)
+	if !moved {
+		return a.reconcile(ctx, api, lease)
+	}
+	before, err := a.leaveBefore(ctx, api, lease, old)
+	if err != nil {
+		return result{}, err
+	}
+	// What was written to the old place says nothing about the new one.
+	sync := syncOf(&api.Status)
+	sync.Digest, sync.Marker, sync.Unresolved = "", "", nil
+	found, err := a.reconcile(ctx, api, lease)
+	if err != nil {
+		return result{}, err
+	}
+	after, err := a.leaveAfter(ctx, api, lease, old)
+	found.warnings = slices.Concat(before, found.warnings, after)
+	return found, err
 }
 
 // severe is met when the management API accepted the API and said all the same that something is badly wrong.
@@ -145,7 +169,7 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	store := lease.Client.APIs()
 	seen, err := store.Observe(ctx, mapi.Ref{Key: translate.CrossID(api), ID: translate.RecordedID(api)})
 	if err != nil {
-		return result{}, err
+		return result{}, unseen{err}
 	}
 	want, err := a.wanted(api, seen)
 	if err != nil {
@@ -154,14 +178,14 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	var comparison mapi.Comparison
 	if seen.Exists {
 		if comparison, err = store.Compare(ctx, want, seen); err != nil {
-			return result{}, err
+			return result{}, unseen{err}
 		}
 	}
 	digest, err := want.Digest(a.DigestKey)
 	if err != nil {
 		return result{}, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
 	}
-	decided, err := decide(a.state(api, seen, comparison, digest))
+	decided, err := decide(a.state(api, lease, seen, comparison, digest))
 	if err != nil {
 		return result{}, err
 	}
@@ -173,7 +197,7 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 		found.warnings = append(found.warnings, decided.warning)
 	}
 	if !decided.write {
-		return found, a.adopt(ctx, api, want, seen, digest)
+		return found, a.adopt(ctx, api, lease, want, seen, digest)
 	}
 	if err := a.apply(ctx, api, store, want, digest, &found); err != nil {
 		return result{}, err
@@ -182,11 +206,12 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	return found, nil
 }
 
-func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, seen mapi.Observation, comparison mapi.Comparison, digest string) state {
+func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, lease mapi.Lease, seen mapi.Observation, comparison mapi.Comparison, digest string) state {
 	s := state{
 		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster,
 		owned: seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
 	}
+	_, s.moved = movedFrom(api, lease)
 	if sync := api.Status.Sync; sync != nil && model.Comparable(sync.Digest, a.DigestKey) {
 		s.recorded, s.unresolved = sync.Digest, sync.Unresolved
 	}
@@ -212,12 +237,14 @@ func (a *APIDefinitions) wanted(api *v1alpha1.ApiDefinition, seen mapi.Observati
 }
 
 // adopt records the identity of an API that is as wanted already, without writing to it.
-func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition, want model.API, seen mapi.Observation, digest string) error {
+func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want model.API, seen mapi.Observation, digest string) error {
 	if err := a.claim(ctx, api, seen.Ref.ID); err != nil {
 		return err
 	}
 	status := &api.Status
 	status.ID, status.CrossID = seen.Ref.ID, want.Key
+	status.OrganizationID = cmp.Or(lease.Info.OrganizationID, status.OrganizationID)
+	status.EnvironmentID = cmp.Or(lease.Info.EnvironmentID, status.EnvironmentID)
 	status.Plans = plansOf(want, seen.Ref.Parts)
 	if status.State == "" {
 		status.State = api.Spec.State
@@ -309,16 +336,17 @@ func plansOf(want model.API, parts map[string]string) map[string]string {
 }
 
 func readyText(api *v1alpha1.ApiDefinition, comparison mapi.Comparison) string {
-	message := "In step with API " + api.Status.ID
+	var message strings.Builder
+	message.WriteString("In step with API " + api.Status.ID)
 	if sync := api.Status.Sync; sync != nil && len(sync.Unresolved) > 0 {
-		message += "; can't be changed by writing: " + naming(sync.Unresolved)
+		message.WriteString("; can't be changed by writing: " + naming(sync.Unresolved))
 	}
 	for _, finding := range comparison.Findings {
 		if finding.Severity == mapi.Warning {
-			message += "; " + finding.Message
+			message.WriteString("; " + finding.Message)
 		}
 	}
-	return message
+	return message.String()
 }
 
 // served tells what is accepted, but won't reach a consumer.
@@ -346,30 +374,29 @@ func served(api *v1alpha1.ApiDefinition, comparison mapi.Comparison) metav1.Cond
 // soleOwner refuses an API whose crossId another resource of this cluster has claimed in the same place:
 // otherwise both would overwrite one remote API in turns (shared/contract/cases/79-same-ids).
 func (a *APIDefinitions) soleOwner(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) error {
-	rival, err := a.rival(ctx, api, lease)
-	if err != nil || rival == nil {
+	twins, err := a.twins(ctx, api, lease)
+	if err != nil {
 		return err
 	}
-	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
-		"ApiDefinition %s already publishes the API with crossId %s there; give this one another spec.crossId, or delete one of them",
-		translate.FullName(rival), translate.CrossID(api))
+	for i := range twins {
+		if precedes(&twins[i], api, lease) {
+			return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+				"ApiDefinition %s already publishes the API with crossId %s there; give this one another spec.crossId, or delete one of them",
+				translate.FullName(&twins[i]), translate.CrossID(api))
+		}
+	}
+	return nil
 }
 
-func (a *APIDefinitions) rival(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (*v1alpha1.ApiDefinition, error) {
+// twins are the other resources with the same crossId whose contexts lead to the same place.
+func (a *APIDefinitions) twins(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) ([]v1alpha1.ApiDefinition, error) {
 	var same v1alpha1.ApiDefinitionList
 	if err := a.Client.List(ctx, &same, client.MatchingFields{indexCrossID: translate.CrossID(api)}); err != nil {
 		return nil, fmt.Errorf("listing APIs with crossId %s: %w", translate.CrossID(api), err)
 	}
-	for i := range same.Items {
-		other := &same.Items[i]
-		if other.UID == api.UID || other.Spec.ContextRef == nil || !a.samePlace(ctx, other, lease) {
-			continue
-		}
-		if precedes(other, api) {
-			return other, nil
-		}
-	}
-	return nil, nil
+	return slices.DeleteFunc(same.Items, func(other v1alpha1.ApiDefinition) bool {
+		return other.UID == api.UID || other.Spec.ContextRef == nil || !a.samePlace(ctx, &other, lease)
+	}), nil
 }
 
 func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
@@ -380,10 +407,10 @@ func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefin
 	return gather.PlaceOf(managed) == lease.Place
 }
 
-// precedes: what is published already stays with the resource that published it; then the oldest wins.
-func precedes(other, api *v1alpha1.ApiDefinition) bool {
-	if published, mine := translate.RecordedID(other) != "", translate.RecordedID(api) != ""; published != mine {
-		return published
+// precedes: what is published there already stays with the resource that published it; then the oldest wins.
+func precedes(other, api *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
+	if theirs, mine := publishedAt(other, lease), publishedAt(api, lease); theirs != mine {
+		return theirs
 	}
 	if !other.CreationTimestamp.Equal(&api.CreationTimestamp) {
 		return other.CreationTimestamp.Before(&api.CreationTimestamp)
@@ -391,4 +418,7 @@ func precedes(other, api *v1alpha1.ApiDefinition) bool {
 	return translate.FullName(other) < translate.FullName(api)
 }
 
-var errNoClient = errors.New("no usable client leads there")
+func publishedAt(api *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
+	_, elsewhere := movedFrom(api, lease)
+	return translate.RecordedID(api) != "" && !elsewhere
+}

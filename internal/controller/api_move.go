@@ -4,8 +4,11 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
@@ -14,91 +17,132 @@ import (
 	"github.com/apisync/apisync/internal/translate"
 )
 
-// An API moves when its resource names another context, or when the environment of its context is edited.
-// Ids are unique within an installation (shared/contract/cases/81-context-switches-environment), so there
-// the API leaves its old place before it is written to the new one. Across installations it is written
-// first, so that it is served somewhere at all times.
+// origin is the place that an API moves away from. An API moves when its resource names another context, or
+// when the environment of its context is edited. Ids are unique within an installation
+// (shared/contract/cases/81-context-switches-environment), so there the API leaves its old place before it is
+// written to the new one. Across installations it is written first, so that it is served somewhere at all
+// times.
+type origin struct {
+	place    mapi.Place
+	recorded v1alpha1.Place
+	// id is the one that the API has there; it may get another one at its new place.
+	id string
+}
+
+// movedFrom tells where the API was published last, if that is elsewhere than lease leads to.
+func movedFrom(api *v1alpha1.ApiDefinition, lease mapi.Lease) (origin, bool) {
+	if api.Status.Sync == nil || api.Status.Sync.Place == nil {
+		return origin{}, false
+	}
+	recorded := *api.Status.Sync.Place
+	recorded.ID = cmp.Or(recorded.ID, translate.RecordedID(api))
+	old := origin{place: gather.Place(recorded), recorded: recorded, id: recorded.ID}
+	return old, old.place != lease.Place
+}
 
 // leaveBefore deletes the API from its old place within the same installation.
-func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) ([]string, error) {
-	old, moved := movedFrom(api, lease)
-	if !moved || !old.SameInstallation(lease.Place) {
+func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, old origin) ([]string, error) {
+	if !old.place.SameInstallation(lease.Place) {
 		return nil, nil
 	}
-	arrived, err := lease.Client.APIs().Observe(ctx, mapi.Ref{Key: translate.CrossID(api), ID: translate.RecordedID(api)})
+	arrived, err := lease.Client.APIs().Observe(ctx, mapi.Ref{Key: translate.CrossID(api), ID: old.id})
 	if err != nil {
 		return nil, err
 	}
-	var warnings []string
-	if !arrived.Exists || arrived.Ref.ID != translate.RecordedID(api) {
-		// Otherwise the move was made before a crash, and its id must not be deleted any more.
-		if warnings, err = a.leave(ctx, api, old); err != nil {
-			return nil, err
-		}
-	}
-	// What was written to the old place says nothing about the new one.
-	api.Status.Sync.Digest, api.Status.Sync.Marker, api.Status.Sync.Unresolved = "", "", nil
-	return warnings, nil
-}
-
-// leaveAfter deletes the API from its old place in another installation.
-func (a *APIDefinitions) leaveAfter(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) ([]string, error) {
-	old, moved := movedFrom(api, lease)
-	if !moved || old.SameInstallation(lease.Place) {
+	if arrived.Exists && arrived.Ref.ID == old.id {
+		// The move was made before a crash, and its id must not be deleted any more.
 		return nil, nil
 	}
 	return a.leave(ctx, api, old)
 }
 
-func movedFrom(api *v1alpha1.ApiDefinition, lease mapi.Lease) (mapi.Place, bool) {
-	if api.Status.Sync == nil || api.Status.Sync.Place == nil {
-		return mapi.Place{}, false
+// leaveAfter deletes the API from its old place in another installation.
+func (a *APIDefinitions) leaveAfter(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, old origin) ([]string, error) {
+	if old.place.SameInstallation(lease.Place) {
+		return nil, nil
 	}
-	old := gather.Place(*api.Status.Sync.Place)
-	return old, old != lease.Place
+	warnings, err := a.leave(ctx, api, old)
+	if err != nil {
+		// The status may name the new id already; the next try needs the old one.
+		syncOf(&api.Status).Place = &old.recorded
+	}
+	return warnings, err
 }
 
-// leave deletes the API at a place if it is still ours there. A place that can't be reached is named in a
-// warning: the move must not wait for an environment that may be gone for good.
-func (a *APIDefinitions) leave(ctx context.Context, api *v1alpha1.ApiDefinition, place mapi.Place) ([]string, error) {
-	lease, err := a.reach(ctx, api, place)
-	if err != nil {
-		return []string{leftAt(api, place, err)}, nil
-	}
-	farewell, err := a.withdraw(ctx, api, lease, translate.RecordedID(api))
+// leave deletes the API at its old place if it is still ours there. A place that can't be reached for good is
+// named in a warning: the move must not wait for an environment that is gone.
+func (a *APIDefinitions) leave(ctx context.Context, api *v1alpha1.ApiDefinition, old origin) ([]string, error) {
+	farewell, err := a.withdrawFrom(ctx, api, old)
 	switch {
 	case err == nil && farewell == "":
 		return nil, nil
 	case err == nil:
 		return []string{string(farewell)}, nil
-	case fault.KindOf(err) == fault.Transient:
-		return nil, fmt.Errorf("leaving %s (%s): %w", place.BaseURL, place.Scope, err)
 	}
-	return []string{leftAt(api, place, err)}, nil
+	return nil, fmt.Errorf("leaving %s (%s): %w", old.place.BaseURL, old.place.Scope, err)
 }
 
-// reach finds a client for a place that the API is to leave: one that leads there, otherwise the API's own
-// context pointed there, but only within its installation: credentials aren't shown to another host.
-func (a *APIDefinitions) reach(ctx context.Context, api *v1alpha1.ApiDefinition, place mapi.Place) (mapi.Lease, error) {
-	if lease, ok := a.Pool.At(place); ok {
+// withdrawFrom deletes the API at a place that it left or is leaving. An error means that another try may
+// succeed; otherwise a farewell tells what stays there.
+func (a *APIDefinitions) withdrawFrom(ctx context.Context, api *v1alpha1.ApiDefinition, old origin) (farewell, error) {
+	lease, err := a.reach(ctx, api, old)
+	if err == nil {
+		var left farewell
+		if left, err = a.withdraw(ctx, api, lease, old.id, true); err == nil {
+			return left, nil
+		}
+	}
+	if kind := fault.KindOf(err); kind == fault.Transient || kind == fault.Waiting {
+		return "", err
+	}
+	return farewell(fmt.Sprintf("API %s was left behind at %s (%s), where it was published before: %v; delete it there by hand",
+		old.id, old.place.BaseURL, old.place.Scope, err)), nil
+}
+
+// reach finds a client for a place that the API leaves: one that leads there, then the context that it was
+// published through, then the API's own context pointed there, but only within its installation: credentials
+// aren't shown to another host.
+func (a *APIDefinitions) reach(ctx context.Context, api *v1alpha1.ApiDefinition, old origin) (mapi.Lease, error) {
+	if lease, ok := a.Pool.At(old.place); ok {
 		return lease, nil
+	}
+	if through, ok := a.recordedContext(ctx, old); ok {
+		return mapi.Lease{}, a.whyNot(through)
 	}
 	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
 	if err != nil {
 		return mapi.Lease{}, err
 	}
 	current, ok := a.Pool.Retained(string(managed.UID))
-	if !ok || !current.Place.SameInstallation(place) {
-		return mapi.Lease{}, errNoClient
+	if !ok || !current.Place.SameInstallation(old.place) {
+		return mapi.Lease{}, fault.New(fault.Terminal, fault.ReasonReference, "no ManagementContext leads there any more")
 	}
-	return a.Reach(ctx, managed, *api.Status.Sync.Place)
+	return a.Reach(ctx, managed, old.recorded)
 }
 
-func leftAt(api *v1alpha1.ApiDefinition, place mapi.Place, err error) string {
-	return fmt.Sprintf("API %s was left behind at %s (%s), from where it moved away: %v; delete it there by hand",
-		translate.RecordedID(api), place.BaseURL, place.Scope, err)
+// recordedContext is the context that the API was published through, if it still leads to that place and is
+// there to stay.
+func (a *APIDefinitions) recordedContext(ctx context.Context, old origin) (*v1alpha1.ManagementContext, bool) {
+	var managed v1alpha1.ManagementContext
+	var key client.ObjectKey
+	key.Namespace, key.Name = SplitName(old.recorded.Context)
+	if key.Name == "" || a.Client.Get(ctx, key, &managed) != nil {
+		return nil, false
+	}
+	return &managed, managed.DeletionTimestamp.IsZero() && gather.PlaceOf(&managed) == old.place
+}
+
+// whyNot is why a context that leads to the right place has no usable client.
+func (a *APIDefinitions) whyNot(managed *v1alpha1.ManagementContext) error {
+	name := managed.Namespace + "/" + managed.Name
+	if trouble := a.Pool.Trouble(string(managed.UID)); trouble != nil {
+		return fmt.Errorf("ManagementContext %s: %w", name, trouble)
+	}
+	return fault.New(fault.Waiting, fault.ReasonContextNotReady, "ManagementContext %s hasn't been probed yet", name)
 }
 
 func (a *APIDefinitions) recordPlace(api *v1alpha1.ApiDefinition, lease mapi.Lease) {
-	syncOf(&api.Status).Place = gather.RecordPlace(lease)
+	place := gather.RecordPlace(lease)
+	place.ID = api.Status.ID
+	syncOf(&api.Status).Place = place
 }

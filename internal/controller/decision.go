@@ -24,6 +24,8 @@ type state struct {
 	unresolved []string
 	// owned is true when this resource has recorded the object's id as its own before.
 	owned bool
+	// moved is true when the API was published in another place before.
+	moved bool
 	// cluster is the id of this cluster; empty when none is configured.
 	cluster string
 }
@@ -59,6 +61,9 @@ func decide(s state) (decision, error) {
 }
 
 func missingReason(s state) string {
+	if s.moved {
+		return "it moves here from another place"
+	}
 	if s.recorded != "" {
 		return "it was deleted elsewhere"
 	}

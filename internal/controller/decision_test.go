@@ -112,7 +112,7 @@ func TestDecide(t *testing.T) {
 
 func TestPathsAreCut(t *testing.T) {
 	var many []model.Difference
-	for _, path := range strings.Split("a b c d e f g", " ") {
+	for path := range strings.SplitSeq("a b c d e f g", " ") {
 		many = append(many, model.Difference{Path: path})
 	}
 	if got := paths(many); got != "a, b, c, d, e and 2 more" {

@@ -1,6 +1,8 @@
 // Copyright 2026 The Apisync Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package controller brings the kinds to life: what Sync and Finalize do for each, which events wake which
+// object, and the pure decision whether there is a reason to write.
 package controller
 
 import (

@@ -31,7 +31,7 @@ import (
 const (
 	indexContext = "apisync.contextRef"
 	indexCrossID = "apisync.crossId"
-	indexSecret  = "apisync.secretRef"
+	indexSecret  = "apisync.secretRef" //nolint:gosec // a name
 )
 
 // Index registers the field indexes that the controllers and their watches use.

@@ -31,14 +31,23 @@ const (
 	Forbidden
 )
 
-var kindNames = [...]string{"transient", "waiting", "terminal", "conflict", "unauthenticated", "forbidden"}
-
 // String is the kind's name in lower case, as used in metrics and logs.
 func (k Kind) String() string {
-	if k < 0 || int(k) >= len(kindNames) {
-		return fmt.Sprintf("kind(%d)", int(k))
+	switch k {
+	case Transient:
+		return "transient"
+	case Waiting:
+		return "waiting"
+	case Terminal:
+		return "terminal"
+	case Conflict:
+		return "conflict"
+	case Unauthenticated:
+		return "unauthenticated"
+	case Forbidden:
+		return "forbidden"
 	}
-	return kindNames[k]
+	return fmt.Sprintf("kind(%d)", int(k))
 }
 
 // Error makes a Kind usable as the target of errors.Is.
@@ -115,8 +124,7 @@ func (f *Fault) Is(target error) bool {
 
 // KindOf gives the class of err: that of the outermost fault in its chain, otherwise Transient.
 func KindOf(err error) Kind {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f.kind
 	}
 	return Transient
@@ -133,8 +141,7 @@ func ReasonOf(err error) string {
 
 // RetryAfter gives the pause that the other side asked for, or zero.
 func RetryAfter(err error) time.Duration {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f.retryAfter
 	}
 	return 0

@@ -59,7 +59,7 @@ func readKey(ctx context.Context, c client.Reader, name client.ObjectKey) ([]byt
 	}
 	key := secret.Data[digestKeyEntry]
 	if len(key) < digestKeySize {
-		return nil, fmt.Errorf("Secret %s: data.%s is shorter than %d bytes; delete the Secret and a new key is made", name, digestKeyEntry, digestKeySize)
+		return nil, fmt.Errorf("the Secret %s: data.%s is shorter than %d bytes; delete the Secret and a new key is made", name, digestKeyEntry, digestKeySize)
 	}
 	return key, nil
 }

@@ -143,13 +143,6 @@ func deletableCondition(err error, generation int64) metav1.Condition {
 	}
 }
 
-// conditionOrder fixes where the well-known conditions stand, so that a status doesn't change by order
-// alone; others follow by name.
-var conditionOrder = []string{
-	v1alpha1.ReadyCondition, v1alpha1.ReconcilingCondition, v1alpha1.StalledCondition,
-	v1alpha1.AcceptedCondition, v1alpha1.ResolvedRefsCondition,
-}
-
 // setCondition replaces the condition of that type and reports whether its status, reason or message moved.
 // The transition time moves only with the status.
 func setCondition(obj Object, wanted metav1.Condition) bool {
@@ -180,11 +173,17 @@ func setCondition(obj Object, wanted metav1.Condition) bool {
 // the one read back.
 func now() metav1.Time { return metav1.Now().Rfc3339Copy() }
 
+// rank fixes where the well-known conditions stand, so that a status doesn't change by order alone; others
+// follow by name.
 func rank(kind string) int {
-	if i := slices.Index(conditionOrder, kind); i >= 0 {
+	order := [...]string{
+		v1alpha1.ReadyCondition, v1alpha1.ReconcilingCondition, v1alpha1.StalledCondition,
+		v1alpha1.AcceptedCondition, v1alpha1.ResolvedRefsCondition,
+	}
+	if i := slices.Index(order[:], kind); i >= 0 {
 		return i
 	}
-	return len(conditionOrder)
+	return len(order)
 }
 
 func removeCondition(obj Object, kind string) {

@@ -48,7 +48,7 @@ type Farewell string
 // Outcome is what Sync did and found. The zero value means: in step, nothing done.
 type Outcome struct {
 	// Deferred means that nothing was learned, and nothing is to be said: the status stays as it is, and a
-	// watch or Requeue wakes the object again.
+	// watch, Requeue, or with an error the queue's back-off wakes the object again.
 	Deferred bool
 	// Done says what was written outside the cluster and why, as one sentence; empty when nothing was.
 	Done string
@@ -94,6 +94,9 @@ func (r *Reconciler[T]) sync(ctx context.Context, obj T) (ctrl.Result, error) {
 	}
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: r.spread(conflictDelay)}, nil
+	}
+	if outcome.Deferred && err != nil {
+		return r.next(ctx, Judge(err), outcome, err)
 	}
 	if outcome.Deferred {
 		return ctrl.Result{RequeueAfter: r.spread(cmp.Or(outcome.Requeue, deferredDelay))}, nil
@@ -185,13 +188,17 @@ func (r *Reconciler[T]) next(ctx context.Context, verdict Verdict, outcome Outco
 	if err == nil {
 		return ctrl.Result{RequeueAfter: r.spread(outcome.Requeue)}, nil
 	}
-	delay := cmp.Or(fault.RetryAfter(err), verdict.delay)
+	delay := r.spread(verdict.delay)
+	if asked := fault.RetryAfter(err); asked > 0 {
+		// Spread to one side only: whoever asked for a pause gets all of it.
+		delay = max(asked, r.spread(asked+asked/4))
+	}
 	if delay == 0 {
 		return ctrl.Result{}, err
 	}
 	ctrl.LoggerFrom(ctx).Info("Not done, will look again", "reason", fault.ReasonOf(err), "kind", fault.KindOf(err).String(),
 		"error", err.Error(), "after", delay.String())
-	return ctrl.Result{RequeueAfter: r.spread(delay)}, nil
+	return ctrl.Result{RequeueAfter: delay}, nil
 }
 
 func (r *Reconciler[T]) spread(delay time.Duration) time.Duration {

@@ -98,11 +98,11 @@ type Comparison struct {
 type Severity int
 
 const (
-	// Warning: accepted, but probably not what was meant.
+	// Warning is for what is accepted, but probably not what was meant.
 	Warning Severity = iota
-	// NotServed: accepted, but the gateway won't serve it.
+	// NotServed is for what is accepted, but the gateway won't serve it.
 	NotServed
-	// Refused: can't be expressed or won't be accepted.
+	// Refused is for what can't be expressed or won't be accepted.
 	Refused
 )
 

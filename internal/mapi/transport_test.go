@@ -132,7 +132,7 @@ func TestBreakerIgnoresCallersThatLeave(t *testing.T) {
 
 func TestConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inFlight, most := make(chan struct{}, 100), 0
+		inFlight := make(chan struct{}, 100)
 		proceed := make(chan struct{})
 		transport := mapi.NewTransport(roundTrip(func(*http.Request) (*http.Response, error) {
 			inFlight <- struct{}{}
@@ -147,8 +147,7 @@ func TestConcurrency(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		most = len(inFlight)
-		if most != 2 {
+		if most := len(inFlight); most != 2 {
 			t.Errorf("%d in flight, want 2", most)
 		}
 		gone, leave := context.WithCancel(context.Background())

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // API is the wanted state of one API.
@@ -69,9 +70,7 @@ func withoutPlanIDs(definition map[string]any) map[string]any {
 		return definition
 	}
 	copied := make(map[string]any, len(definition))
-	for name, value := range definition {
-		copied[name] = value
-	}
+	maps.Copy(copied, definition)
 	stripped := make([]any, len(plans))
 	for i, plan := range plans {
 		stripped[i] = without(plan, "id")

@@ -8,6 +8,7 @@ package translate
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -66,9 +67,7 @@ func document(spec *v1alpha1.ApiDefinitionSpec) (map[string]any, error) {
 func definitionContext(given any) map[string]any {
 	result := map[string]any{"origin": "kubernetes", "mode": "fully_managed"}
 	if object, ok := given.(map[string]any); ok {
-		for name, value := range object {
-			result[name] = value
-		}
+		maps.Copy(result, object)
 	}
 	result["syncFrom"] = "MANAGEMENT"
 	return result

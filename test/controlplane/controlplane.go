@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -128,11 +129,11 @@ func (c *ControlPlane) Stop() error {
 	if failure != nil {
 		grace = 0 // the others would wait for the one that is gone
 	}
-	for i := len(processes) - 1; i >= 0; i-- { // in reverse, so that none looks for what is gone
-		processes[i].stop(grace)
+	for _, p := range slices.Backward(processes) { // in reverse, so that none looks for what is gone
+		p.stop(grace)
 	}
 	if failure != nil {
-		return nil
+		return nil //nolint:nilerr // Err tells the failure; the folder stays for its logs
 	}
 	if err := os.RemoveAll(c.dir); err != nil {
 		return fmt.Errorf("removing the folder of a control plane: %w", err)

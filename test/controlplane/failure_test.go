@@ -107,7 +107,7 @@ func TestStartFails(t *testing.T) {
 // in it and is too long for sockets.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "t-")
+	dir, err := os.MkdirTemp("", "t-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

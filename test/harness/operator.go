@@ -25,7 +25,7 @@ func BuildOperator(ctx context.Context, folder string, flags ...string) (string,
 		return "", err
 	}
 	program := filepath.Join(folder, "apisync")
-	command := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-o", program}, flags...), ".")...) //nolint:gosec // fixed program
+	command := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", program}, flags...), ".")...)
 	command.Dir = root
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the operator: %w\n%s", err, output)
@@ -77,7 +77,7 @@ func StartOperator(ctx context.Context, options OperatorOptions) (*Operator, err
 		"--kubeconfig=" + kubeconfig, "--health-probe-bind-address=" + probes,
 		"--metrics", "--metrics-bind-address=" + metrics,
 	}, options.Args...)
-	command := exec.Command(options.Program, args...) //nolint:gosec,noctx // it is to outlive ctx
+	command := exec.Command(options.Program, args...) //nolint:noctx // it is to outlive ctx
 	command.Stdout, command.Stderr = logFile, logFile
 	operator := &Operator{
 		LogPath: logFile.Name(), ReadyURL: "http://" + probes + "/readyz", MetricsURL: "http://" + metrics + "/metrics",
@@ -168,12 +168,12 @@ func (o *Operator) LogTail() string {
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("finding a free port: %w", err)
 		}
 		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // documented type
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
 }

@@ -6,15 +6,20 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
@@ -57,7 +62,25 @@ func makeNamespace(ctx context.Context, cluster *harness.Cluster) string {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(cluster.Client.Create(ctx, namespace)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) { forget(ctx, cluster, namespace.Name) })
 	return namespace.Name
+}
+
+// forget removes what a spec leaves behind: the operators of later specs must not work on it.
+func forget(ctx context.Context, cluster *harness.Cluster, namespace string) {
+	GinkgoHelper()
+	unheld := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+	for _, list := range []client.ObjectList{&v1alpha1.ApiDefinitionList{}, &v1alpha1.ManagementContextList{}} {
+		Expect(cluster.Client.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+		Expect(meta.EachListItem(list, func(item runtime.Object) error {
+			object, _ := item.(client.Object)
+			if err := cluster.Client.Delete(ctx, object); err != nil {
+				return client.IgnoreNotFound(err)
+			}
+			return client.IgnoreNotFound(cluster.Client.Patch(ctx, object, unheld))
+		})).To(Succeed())
+	}
+	Expect(client.IgnoreNotFound(cluster.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))).To(Succeed())
 }
 
 // start runs the operator; the spec's end stops it.
@@ -213,6 +236,72 @@ func describe(object client.Object) string {
 	return text
 }
 
+// warnings are the Warning events on an object, as "Reason: note", in no order.
+func (w *world) warnings(ctx context.Context, object client.Object) []string {
+	GinkgoHelper()
+	var events eventsv1.EventList
+	Expect(w.cluster.Client.List(ctx, &events, client.InNamespace(object.GetNamespace()))).To(Succeed())
+	var found []string
+	for _, event := range events.Items {
+		if event.Type == corev1.EventTypeWarning && event.Regarding.Name == object.GetName() {
+			found = append(found, event.Reason+": "+event.Note)
+		}
+	}
+	return found
+}
+
+// remove asks for the deletion of objects as kubectl does, without waiting for it.
+func (w *world) remove(ctx context.Context, objects ...client.Object) {
+	GinkgoHelper()
+	for _, object := range objects {
+		Expect(w.cluster.Client.Delete(ctx, object)).To(Succeed())
+	}
+}
+
+// message is that of one condition of an object.
+func (w *world) message(ctx context.Context, object client.Object, kind string) string {
+	if err := w.cluster.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return err.Error()
+	}
+	if withConditions, ok := object.(interface{ GetConditions() []metav1.Condition }); ok {
+		if c := meta.FindStatusCondition(withConditions.GetConditions(), kind); c != nil {
+			return c.Message
+		}
+	}
+	return ""
+}
+
+// carriedOut lists the writes that a management API did, also those whose answer was lost: "PUT dev", "DELETE dev".
+func carriedOut(sim *simulator.Simulator) []string {
+	list := []string{}
+	for _, write := range sim.Writes() {
+		if write.Status >= http.StatusOK && write.Status < http.StatusMultipleChoices {
+			list = append(list, write.Method+" "+write.Environment)
+		}
+	}
+	return list
+}
+
+// reached waits until a write is held.
+func reached(ctx context.Context, pause *simulator.Pause) simulator.Request {
+	GinkgoHelper()
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := pause.Reached(limited)
+	Expect(err).NotTo(HaveOccurred(), "no such write came")
+	return request
+}
+
+// logged waits until a request that fits is finished.
+func logged(ctx context.Context, sim *simulator.Simulator, fits func(simulator.Request) bool) simulator.Request {
+	GinkgoHelper()
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := sim.WaitFor(limited, fits)
+	Expect(err).NotTo(HaveOccurred(), "no such request came")
+	return request
+}
+
 // settle waits until the operator has nothing to do: the management API sees no request for a while.
 func (w *world) quiet(within time.Duration) {
 	GinkgoHelper()
@@ -225,3 +314,26 @@ const (
 	gone        = "gone"
 	terminating = "Terminating Synchronized"
 )
+
+// probeDelay is long enough that an event inside the operator is handled before the answer to a probe comes.
+const probeDelay = 500 * time.Millisecond
+
+const secretName = "credentials"
+
+// secret holds credentials for contexts that are changed by fromSecret.
+func (w *world) secret(username, password string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: secretName},
+		Data:       map[string][]byte{"username": []byte(username), "password": []byte(password)},
+	}
+}
+
+func fromSecret(managed *v1alpha1.ManagementContext) {
+	managed.Spec.Auth = &v1alpha1.Auth{SecretRef: &v1alpha1.Reference{Name: secretName}}
+}
+
+func (w *world) annotate(ctx context.Context, object client.Object, name, value string) {
+	GinkgoHelper()
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, name, value)
+	Expect(w.cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)))).To(Succeed())
+}

@@ -5,6 +5,7 @@ package simulator_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -14,9 +15,7 @@ import (
 )
 
 func with(body map[string]any, changes map[string]any) map[string]any {
-	for key, value := range changes {
-		body[key] = value
-	}
+	maps.Copy(body, changes)
 	return body
 }
 

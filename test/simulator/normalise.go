@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"cmp"
+	"maps"
 	"net/mail"
 	"net/url"
 	"path"
@@ -142,9 +143,7 @@ func normaliseHTTP(sent object) object {
 	options := object{"connectTimeout": 5000, "idleTimeout": 60000, "keepAliveTimeout": 30000, "keepAlive": true,
 		"readTimeout": 10000, "pipelining": false, "maxConcurrentConnections": 100, "useCompression": true,
 		"followRedirects": false, "maxHeaderSize": 8192, "maxChunkSize": 8192}
-	for key, value := range sent {
-		options[key] = value
-	}
+	maps.Copy(options, sent)
 	if text(options, "version") != "HTTP_2" {
 		delete(options, "version")
 		delete(options, "clearTextUpgrade")

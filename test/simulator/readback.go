@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,15 +56,13 @@ func (a *api) pictureURL(c *call, kind string) string {
 // viewV1 is the API as writes answer it; a GET adds links and entrypoints.
 func (a *api) viewV1() object {
 	view := cloneObject(a.definition)
-	for key, value := range map[string]any{
+	maps.Copy(view, map[string]any{
 		"id": a.id, "crossId": a.crossID, "environmentId": a.place.Environment, "state": a.state,
 		"groups": listOf(a.groups), "categories": listOf(a.categories), "owner": a.owner.view(),
 		"originContext": a.originContext(), "allowMultiJwtOauth2Subscriptions": false,
 		"context_path": a.contextPath(), "plans": clone(listOf(a.plans)), "definition_context": a.definitionContext(),
 		"created_at": a.createdAt, "updated_at": a.updatedAt,
-	} {
-		view[key] = value
-	}
+	})
 	if a.crossID == "" {
 		delete(view, "crossId")
 	}

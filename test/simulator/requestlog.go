@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -131,9 +132,7 @@ func (s *Simulator) Counts() map[string]int {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	counts := map[string]int{}
-	for name, n := range s.log.counts {
-		counts[name] = n
-	}
+	maps.Copy(counts, s.log.counts)
 	return counts
 }
 

@@ -6,6 +6,7 @@ package simulator
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -119,7 +120,7 @@ func (s *Simulator) handle(c *call) {
 	}
 	r := c.r.WithContext(context.WithValue(c.r.Context(), callKey{}, c))
 	if _, pattern := s.mux.Handler(r); pattern == "" {
-		c.answer = s.unrouted(c, r)
+		c.answer = s.unrouted(r)
 	} else {
 		s.mux.ServeHTTP(discard{}, r)
 	}
@@ -132,7 +133,7 @@ func (s *Simulator) handle(c *call) {
 func (s *Simulator) enter(c *call) (answer, bool) {
 	segments := strings.Split(strings.Trim(strings.Replace(c.r.URL.Path, "/management/v2/", "/management/", 1), "/"), "/")
 	if len(segments) < 3 || segments[0] != "management" || segments[1] != "organizations" {
-		return s.outside(c, segments), true
+		return s.outside(segments), true
 	}
 	if !s.admits(c, segments) {
 		// An unknown environment is told to everybody; an unknown organization alone is a 500 without a body.
@@ -164,7 +165,7 @@ func (s *Simulator) admits(c *call, segments []string) bool {
 }
 
 // outside answers paths that name no organization.
-func (s *Simulator) outside(c *call, segments []string) answer {
+func (s *Simulator) outside(segments []string) answer {
 	if segments[0] == "management" {
 		return empty(http.StatusInternalServerError).with("Cache-Control", "must-revalidate,no-cache,no-store")
 	}
@@ -172,7 +173,7 @@ func (s *Simulator) outside(c *call, segments []string) answer {
 }
 
 // unrouted tells "no such path" from "no such method", in the shape of the version that was asked.
-func (s *Simulator) unrouted(c *call, r *http.Request) answer {
+func (s *Simulator) unrouted(r *http.Request) answer {
 	probe := &statusOnly{}
 	s.mux.ServeHTTP(probe, r)
 	status := http.StatusNotFound
@@ -188,9 +189,7 @@ func (s *Simulator) unrouted(c *call, r *http.Request) answer {
 func isV2(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/management/v2/") }
 
 func (a answer) write(w http.ResponseWriter) {
-	for key, values := range a.header {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	if a.contentType != "" {
 		w.Header().Set("Content-Type", a.contentType)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -70,9 +71,7 @@ func TestObserveConflicts(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			answers := map[string]string{"/user/login": `{"token":"t"}`}
-			for path, body := range c.answers {
-				answers[path] = body
-			}
+			maps.Copy(answers, c.answers)
 			client := clientOf(t, canned(answers), nil, mapi.Credentials{})
 			_, err := client.APIs().Observe(t.Context(), c.ref)
 			checkFault(t, err, c.kind, c.reason)

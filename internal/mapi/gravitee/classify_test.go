@@ -285,7 +285,7 @@ func TestClassifyNetwork(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.why, func(t *testing.T) {
-			err := request(t, "import", "PUT", roundTrip(func(r *http.Request) (*http.Response, error) {
+			err := request(t, "import", "PUT", roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, row.err
 			}))
 			checkFault(t, err, fault.Transient, fault.ReasonUnreachable)

@@ -4,6 +4,7 @@
 package gravitee
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/apisync/apisync/internal/model"
@@ -19,9 +20,7 @@ func marked(want model.API) document {
 		return want.Definition
 	}
 	copied := make(document, len(want.Definition)+1)
-	for name, value := range want.Definition {
-		copied[name] = value
-	}
+	maps.Copy(copied, want.Definition)
 	labels := []any{}
 	given, _ := copied["labels"].([]any)
 	for _, label := range given {

@@ -183,10 +183,10 @@ func innermost(err error) string {
 	)
 	for {
 		switch {
-		case errors.As(err, &ofURL) && ofURL.Err != nil && ofURL.Err != err:
+		case errors.As(err, &ofURL) && ofURL.Err != nil && !errors.Is(ofURL.Err, err):
 			err = ofURL.Err
 			ofURL = nil
-		case errors.As(err, &ofOp) && ofOp.Err != nil && ofOp.Err != err:
+		case errors.As(err, &ofOp) && ofOp.Err != nil && !errors.Is(ofOp.Err, err):
 			err = ofOp.Err
 			ofOp = nil
 		default:

@@ -1,0 +1,144 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package docs_test keeps the documentation in step with the code that it speaks of.
+package docs_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const root = ".."
+
+// TestConfigurationListsEverySetting reads the flags and variables from where the binary defines them. A setting
+// that isn't documented is found here, and so is one that was documented and is gone.
+func TestConfigurationListsEverySetting(t *testing.T) {
+	source := read(t, filepath.Join(root, "options.go"))
+	page := read(t, "configuration.md")
+	table := page[:strings.Index(page, "## Metrics")]
+
+	flags := matches(source, `Var\([^,]+, "([a-z-]+)"`)
+	if len(flags) < 20 {
+		t.Fatalf("found only %d flags in options.go; this test has to learn how they are defined now", len(flags))
+	}
+	flags = append(flags, "kubeconfig") // controller-runtime defines it
+	slices.Sort(flags)
+	if diff := cmp.Diff(flags, matches(table, "`--([a-z-]+)`")); diff != "" {
+		t.Errorf("flags in options.go (-) and in docs/configuration.md (+):\n%s", diff)
+	}
+
+	variables := matches(source, `e\.(?:text|boolean|number|duration)\("([A-Z_]+)"`)
+	if len(variables) < 25 {
+		t.Fatalf("found only %d variables in options.go; this test has to learn how they are read now", len(variables))
+	}
+	documented := matches(table, "(?m)^\\|(?: `--[a-z-]+` \\|)? `([A-Z_]+)` \\|")
+	variables = append(variables, "KUBECONFIG") // client-go reads it
+	slices.Sort(variables)
+	if diff := cmp.Diff(variables, documented); diff != "" {
+		t.Errorf("variables in options.go (-) and in docs/configuration.md (+):\n%s", diff)
+	}
+}
+
+// TestStatusListsEveryReason reads the reasons from the constants that conditions are made of.
+func TestStatusListsEveryReason(t *testing.T) {
+	page := read(t, "status.md")
+	sources := []string{"internal/fault/fault.go", "internal/gather/gather.go", "internal/mapi/gravitee/classify.go"}
+	// A template's error can't occur while templates are refused.
+	exceptions := []string{"CompileTemplateError"}
+	var found int
+	for _, source := range sources {
+		for _, reason := range matches(read(t, filepath.Join(root, source)), `(?m)^(?:const|\t)\s*Reason[A-Za-z]+\s*= "([A-Za-z]+)"`) {
+			found++
+			if !slices.Contains(exceptions, reason) && !strings.Contains(page, "| `"+reason+"` |") {
+				t.Errorf("%s has the reason %s, which docs/status.md doesn't explain", source, reason)
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("found only %d reasons; this test has to learn where they are defined now", found)
+	}
+}
+
+func TestMetricsAreDocumented(t *testing.T) {
+	page := read(t, "configuration.md")
+	names := matches(read(t, filepath.Join(root, "internal/metrics/metrics.go")), `Name: "([a-z_]+)"`)
+	if len(names) == 0 {
+		t.Fatal("found no metric in internal/metrics; this test has to learn how they are defined now")
+	}
+	for _, name := range names {
+		if !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/configuration.md doesn't explain the metric %s", name)
+		}
+	}
+}
+
+// TestLinksLeadSomewhere follows the links between the pages and into the tree.
+func TestLinksLeadSomewhere(t *testing.T) {
+	links := regexp.MustCompile(`\]\(([^)#][^)]*)\)`)
+	for _, page := range pages(t) {
+		for _, match := range links.FindAllStringSubmatch(read(t, page), -1) {
+			target, _, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(target))); err != nil {
+				t.Errorf("%s links to %s: %v", page, match[1], err)
+			}
+		}
+	}
+}
+
+// TestMakeTargetsExist checks that what people are told to type works.
+func TestMakeTargetsExist(t *testing.T) {
+	makefile := read(t, filepath.Join(root, "Makefile"))
+	targets := matches(makefile, `(?m)^([a-z-]+):.*## `)
+	for _, page := range pages(t) {
+		for _, named := range matches(read(t, page), "(?m)(?:`|^\\$ )make ([a-z-]+)") {
+			if !slices.Contains(targets, named) {
+				t.Errorf("%s tells to run make %s, which the Makefile doesn't have", page, named)
+			}
+		}
+	}
+}
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	found := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"), filepath.Join(root, "CHANGELOG.md")}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" && !strings.HasPrefix(path, "reference") { // that is generated
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("looking for pages: %v", err)
+	}
+	return found
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// matches are the first groups of all matches, sorted and without repetitions.
+func matches(text, expression string) []string {
+	var found []string
+	for _, match := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+		found = append(found, match[1])
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
