@@ -103,13 +103,14 @@ func isInStep(api *v1alpha1.ApiDefinition) bool {
 	})
 }
 
-// blame turns refused credentials into the context's affair: it is probed at once, and this API waits for it.
+// blame turns refused credentials into the context's affair: it is probed at once. This API tries again by
+// its own back-off: if the probe finds nothing wrong, nothing else would wake it.
 func (a *APIDefinitions) blame(lease mapi.Lease, err error) error {
 	if err == nil || fault.KindOf(err) != fault.Unauthenticated {
 		return err
 	}
 	a.Recheck(lease.Name)
-	return fault.New(fault.Waiting, fault.ReasonContextNotReady, "context %s: %w", lease.Name, err)
+	return fault.New(fault.Transient, fault.ReasonContextNotReady, "context %s: %w", lease.Name, err)
 }
 
 func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (lifecycle.Outcome, error) {

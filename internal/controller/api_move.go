@@ -53,7 +53,25 @@ func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefin
 		// The move was made before a crash, and its id must not be deleted any more.
 		return nil, nil
 	}
+	if err := a.wouldBeAccepted(ctx, api, lease, arrived); err != nil {
+		return nil, err
+	}
 	return a.leave(ctx, api, old)
+}
+
+// wouldBeAccepted asks the new place before the old one is left: a move that is refused must not take the API
+// down. The API's own id is still taken, by itself, so another one is asked for.
+func (a *APIDefinitions) wouldBeAccepted(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, arrived mapi.Observation) error {
+	id := translate.Hash(translate.RecordedID(api), "/dry-run")
+	if arrived.Exists {
+		id = arrived.Ref.ID
+	}
+	want, err := translate.API(api, translate.Inputs{ID: id, PlanIDs: arrived.Ref.Parts, Cluster: a.Cluster})
+	if err != nil {
+		return err
+	}
+	_, err = lease.Client.APIs().Apply(ctx, want, mapi.DryRun)
+	return err
 }
 
 // leaveAfter deletes the API from its old place in another installation.

@@ -288,7 +288,8 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 		body, _ = io.ReadAll(request.Body)
 		_ = request.Body.Close()
 	}
-	if request.Method == http.MethodPut {
+	committed := request.Method == http.MethodPut && request.URL.Query().Get("dryRun") == "false"
+	if committed {
 		w.sent = append(w.sent, decode(body))
 	}
 	for theirs, ours := range w.rename {
@@ -301,7 +302,7 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	answer := httptest.NewRecorder()
 	w.sim.ServeHTTP(answer, forwarded)
 	content := answer.Body.Bytes()
-	if request.Method == http.MethodPut {
+	if committed {
 		if answer.Code == http.StatusOK {
 			w.learn(content)
 		} else {

@@ -118,7 +118,7 @@ var _ = Describe("Moving an API", func() {
 		w.expect(ctx, api, current)
 		Expect(w.sim.APIs()).To(BeEmpty())
 		Expect(carriedOut(other)).To(HaveLen(1), "it is imported once")
-		Expect(w.warnings(ctx, api)).NotTo(ContainElement(ContainSubstring("left")))
+		Expect(w.warnings(ctx, api)).NotTo(ContainElement(ContainSubstring("left behind")))
 	})
 
 	It("names an old place to which no way leads any more", func(ctx context.Context) {
@@ -202,7 +202,7 @@ var _ = Describe("Moving an API", func() {
 		w.expect(ctx, api, current)
 		Expect(w.sim.APIs()).To(BeEmpty())
 		Expect(other.APIs()).To(HaveLen(1))
-		Expect(w.warnings(ctx, api)).NotTo(ContainElement(ContainSubstring("left")))
+		Expect(w.warnings(ctx, api)).NotTo(ContainElement(ContainSubstring("left behind")))
 	})
 
 	It("deletes the old one by its own id when the new place knows the API by another", func(ctx context.Context) {
