@@ -60,10 +60,10 @@ func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) 
 	}
 	inStep := isInStep(api)
 	outcome, err := a.publish(ctx, api, lease)
-	if inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
+	if err = a.blame(lease, err); inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
 		return lifecycle.Outcome{Deferred: true}, err
 	}
-	return outcome, a.blame(lease, err)
+	return outcome, err
 }
 
 // unseen marks an error that came before anything was learned about the remote API. Of an API that was in
