@@ -183,11 +183,11 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	return errors.Join(
 		controller.SetupContexts(mgr, &lifecycle.Reconciler[*v1alpha1.ManagementContext]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(contextEventSource), Kind: contexts,
-			Finalizer: v1alpha1.ManagementContextFinalizer, Jitter: jitter,
+			Finalizer: v1alpha1.ManagementContextFinalizer, Timeout: o.shutdown, Jitter: jitter,
 		}, recheck.events, controller.Options(o.workers, jitter)),
 		controller.SetupAPIDefinitions(mgr, &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(apiEventSource), Kind: apis,
-			Finalizer: v1alpha1.ApiDefinitionFinalizer, Jitter: jitter,
+			Finalizer: v1alpha1.ApiDefinitionFinalizer, Timeout: o.shutdown, Jitter: jitter,
 		}, ready.events, controller.Options(o.workers, jitter)),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", cachesSynced(mgr)),

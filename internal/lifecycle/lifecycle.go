@@ -74,12 +74,25 @@ type Reconciler[T Object] struct {
 	Kind     Kind[T]
 	// Finalizer is the name that Claim stores and that is removed at the end.
 	Finalizer string
+	// Timeout bounds one reconciliation; zero means it has no bound. It should be what a shutdown waits for.
+	Timeout time.Duration
 	// Jitter spreads a delay, so that objects that failed together don't come back together. Nil means none.
 	Jitter func(time.Duration) time.Duration
 }
 
-// Reconcile is called with a fresh copy of the object, which it owns.
+// Reconcile is called with a fresh copy of the object, which it owns. When ctx ends while it works, it
+// finishes: a write that was begun is recorded. It begins nothing after that.
 func (r *Reconciler[T]) Reconcile(ctx context.Context, obj T) (ctrl.Result, error) {
+	if ctx.Err() != nil {
+		// The queue hands out what is left in it while the manager shuts down.
+		return ctrl.Result{}, nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if r.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
+		defer cancel()
+	}
 	if obj.GetDeletionTimestamp().IsZero() {
 		return r.sync(ctx, obj)
 	}

@@ -341,6 +341,22 @@ func TestDeletion(t *testing.T) {
 	}
 }
 
+func TestShutdownFinishesWhatWasBegun(t *testing.T) {
+	b := newBench(t, orders())
+	ctx, shutDown := context.WithCancel(t.Context())
+	b.reconciler.Kind = scripted{sync: func(ctx context.Context, _ *v1alpha1.ApiDefinition) (lifecycle.Outcome, error) {
+		shutDown()
+		return lifecycle.Outcome{Done: "imported"}, ctx.Err()
+	}}
+	if _, err := b.reconciler.Reconcile(ctx, b.stored()); err != nil || summary(b.stored())["Ready"] != "True/Synchronized" {
+		t.Errorf("%v, conditions %v: a write that was begun wasn't recorded", err, summary(b.stored()))
+	}
+	b.writes = nil
+	if _, err := b.reconciler.Reconcile(ctx, b.stored()); err != nil || len(b.writes) > 0 {
+		t.Errorf("%v, wrote %v: something was begun after the end", err, b.writes)
+	}
+}
+
 func TestTransitionTimesMoveOnlyWithTheStatus(t *testing.T) {
 	api := orders()
 	long := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))

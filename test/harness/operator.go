@@ -77,7 +77,7 @@ func StartOperator(ctx context.Context, options OperatorOptions) (*Operator, err
 		"--kubeconfig=" + kubeconfig, "--health-probe-bind-address=" + probes,
 		"--metrics", "--metrics-bind-address=" + metrics,
 	}, options.Args...)
-	command := exec.Command(options.Program, args...) //nolint:noctx // it is to outlive ctx
+	command := exec.Command(options.Program, args...)
 	command.Stdout, command.Stderr = logFile, logFile
 	operator := &Operator{
 		LogPath: logFile.Name(), ReadyURL: "http://" + probes + "/readyz", MetricsURL: "http://" + metrics + "/metrics",
