@@ -38,7 +38,9 @@ help: ## Show this list.
 
 .PHONY: demo
 demo: ## Run everything on this machine and show it (DEMO=once: check itself and end).
-	@$(GO) run ./test/demo $(if $(filter once,$(DEMO)),--once)
+	@echo "Building the demo; the first time this takes a minute or two"
+	@$(GO) build -o bin/demo ./test/demo
+	@exec bin/demo $(if $(filter once,$(DEMO)),--once)
 
 .PHONY: clean
 clean: ## Remove what was built. The control plane's programs stay in the user's cache.
@@ -112,7 +114,8 @@ integration: controlplane ## Run the suites on real API servers, with the operat
 
 .PHONY: bench
 bench: controlplane ## Measure the operator against the floor of a plain client.
-	$(GO) run ./test/bench
+	$(GO) build -o bin/bench ./test/bench
+	exec bin/bench
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (10s).

@@ -131,13 +131,16 @@ func (d *demo) await(ctx context.Context, title string, missing func(context.Con
 		defer cancel()
 		ticker := time.NewTicker(poll)
 		defer ticker.Stop()
+		still := ""
 		for {
-			still, err := missing(limited)
-			if err != nil && limited.Err() == nil {
+			now, err := missing(limited)
+			switch {
+			case err != nil && limited.Err() == nil:
 				return err
-			}
-			if err == nil && still == "" {
+			case err == nil && now == "":
 				return nil
+			case err == nil: // an error that the time limit made tells nothing
+				still = now
 			}
 			tell(still)
 			select {
