@@ -80,7 +80,7 @@ func parseOptions(set *flag.FlagSet, args []string, env lookup) (options, error)
 	set.BoolVar(&o.applyCRDs, "apply-crds", e.boolean("APPLY_CRDS", false), "apply the CRDs at start (APPLY_CRDS)")
 	set.BoolVar(&o.allowGKO, "allow-gko", e.boolean("ALLOW_GKO", false), "start although a Gravitee Kubernetes Operator works in another namespace (ALLOW_GKO)")
 	set.StringVar(&o.strategy, "reconcile-strategy", e.text("RECONCILE_STRATEGY", strategyOnSpecChange), "onSpecChange, or always: write every API again after a start (RECONCILE_STRATEGY)")
-	set.IntVar(&o.workers, "max-concurrent-reconciles", e.number("MAX_CONCURRENT_RECONCILES", 16), "objects of a kind that are worked on at once (MAX_CONCURRENT_RECONCILES)")
+	set.IntVar(&o.workers, "max-concurrent-reconciles", e.number("MAX_CONCURRENT_RECONCILES", 64), "objects of a kind that are worked on at once; those of one context take at most three quarters (MAX_CONCURRENT_RECONCILES)")
 	set.DurationVar(&o.resync, "resync", e.duration("RESYNC_PERIOD", 10*time.Minute), "how often what is in step is compared again (RESYNC_PERIOD)")
 	set.DurationVar(&o.shutdown, "shutdown-timeout", e.duration("SHUTDOWN_TIMEOUT", 25*time.Second), "how long work in flight may take to finish at the end (SHUTDOWN_TIMEOUT)")
 	metricsFlags(set, &o, &e)
@@ -149,6 +149,12 @@ func (o options) problems() []error {
 		add(err != nil, "HTTP_CLIENT_PROXY_URL isn't a URL; set it, or HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY=true")
 	}
 	return problems
+}
+
+// perContext is how many objects of one context are worked on at once: more than its requests in flight
+// would only wait, and all workers would leave none for other contexts.
+func (o options) perContext() int {
+	return min(o.http.inFlight, max(1, o.workers*3/4))
 }
 
 // trustedRoots are the system's certificate authorities and those of the trust store; nil means the

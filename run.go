@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -159,8 +160,9 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	if err != nil {
 		return err
 	}
-	ready, recheck := newWaker(), newWaker()
-	pool := mapi.NewPool(ready.wake)
+	changed, recheck := newWaker(), newWaker()
+	parked := make(chan event.GenericEvent, 4*wakerBuffer)
+	pool := mapi.NewPool(changed.wake)
 	measured := metrics.New(ctrlmetrics.Registry)
 	contexts := &controller.Contexts{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Pool: pool, Resync: o.resync,
@@ -176,6 +178,11 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	apis := &controller.APIDefinitions{
 		Client: mgr.GetClient(), Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey,
 		Cluster: o.clusterID, Resync: o.resync, Now: time.Now,
+		Gate: controller.NewGate(o.perContext(), func(name types.NamespacedName) {
+			api := &v1alpha1.ApiDefinition{}
+			api.Namespace, api.Name = name.Namespace, name.Name
+			parked <- event.GenericEvent{Object: api}
+		}),
 	}
 	if o.strategy == strategyAlways {
 		apis.Always = &controller.FirstSight{}
@@ -188,7 +195,7 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		controller.SetupAPIDefinitions(mgr, &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(apiEventSource), Kind: apis,
 			Finalizer: v1alpha1.ApiDefinitionFinalizer, Timeout: o.shutdown, Jitter: jitter,
-		}, ready.events, controller.Options(o.workers, jitter)),
+		}, changed.events, parked, controller.Options(o.workers, jitter)),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", cachesSynced(mgr)),
 	)

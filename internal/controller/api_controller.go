@@ -32,6 +32,8 @@ type APIDefinitions struct {
 	Pool   *mapi.Pool
 	// Reach makes a client for another place of the installation that a context leads to.
 	Reach func(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error)
+	// Gate bounds the objects of one context that are worked on at once; nil has no bound.
+	Gate *Gate
 	// Recheck wakes a context whose credentials were refused while it was used. Must not block for long.
 	Recheck func(contextName string)
 	// DigestKey keys the digests of wanted states.
@@ -58,6 +60,11 @@ func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) 
 	if err != nil || !known {
 		return a.withoutContext(api, known, err)
 	}
+	leave, entered := a.Gate.Enter(lease.Name, client.ObjectKeyFromObject(api))
+	if !entered {
+		return lifecycle.Outcome{Deferred: true}, nil
+	}
+	defer leave()
 	inStep := isInStep(api)
 	outcome, err := a.publish(ctx, api, lease)
 	if err = a.blame(lease, err); inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
@@ -401,11 +408,11 @@ func (a *APIDefinitions) twins(ctx context.Context, api *v1alpha1.ApiDefinition,
 }
 
 func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
-	managed, err := gather.Context(ctx, a.Client, *other.Spec.ContextRef, other.Namespace)
-	if err != nil {
-		return false
+	if other.Status.Sync != nil && other.Status.Sync.Place != nil && gather.Place(*other.Status.Sync.Place) == lease.Place {
+		return true // also while it is about to move away
 	}
-	return gather.PlaceOf(managed) == lease.Place
+	managed, err := gather.Context(ctx, a.Client, *other.Spec.ContextRef, other.Namespace)
+	return err == nil && gather.PlaceOf(managed) == lease.Place
 }
 
 // precedes: what is published there already stays with the resource that published it; then the oldest wins.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/gather"
@@ -36,6 +38,11 @@ func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefiniti
 	if err != nil || parting != "" {
 		return parting, err
 	}
+	leave, entered := a.Gate.Enter(lease.Name, client.ObjectKeyFromObject(api))
+	if !entered {
+		return "", lifecycle.ErrDeferred
+	}
+	defer leave()
 	parting, err = a.withdrawAll(ctx, api, lease, id)
 	if err = a.blame(lease, err); err != nil {
 		err = fmt.Errorf("%w; the deletion is tried again, and the annotation %s=%s ends it without deleting API %s",

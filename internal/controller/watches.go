@@ -24,6 +24,7 @@ import (
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/translate"
 )
 
@@ -165,8 +166,8 @@ func contextsOfSecret(reader client.Reader) handler.MapFunc {
 }
 
 // SetupAPIDefinitions adds the controller of ApiDefinitions to the manager. ready carries the contexts that
-// became usable.
-func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiDefinition], ready <-chan event.GenericEvent, options controller.Options) error {
+// changed, parked the APIs that a gate lets try again.
+func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiDefinition], ready, parked <-chan event.GenericEvent, options controller.Options) error {
 	reader := mgr.GetClient()
 	return builder.ControllerManagedBy(mgr).
 		Named("apidefinition").
@@ -174,8 +175,9 @@ func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconci
 		Watches(&v1alpha1.ManagementContext{}, handler.EnqueueRequestsFromMapFunc(apisOfContext(reader)),
 			builder.WithPredicates(appearsOrGoes())).
 		Watches(&v1alpha1.ApiDefinition{}, handler.EnqueueRequestsFromMapFunc(apisOfSameCrossID(reader)),
-			builder.WithPredicates(goes())).
+			builder.WithPredicates(makesRoom())).
 		WatchesRawSource(source.Channel(ready, handler.EnqueueRequestsFromMapFunc(apisOfContext(reader)))).
+		WatchesRawSource(source.Channel(parked, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
@@ -190,11 +192,20 @@ func appearsOrGoes() predicate.Predicate {
 	}
 }
 
-func goes() predicate.Predicate {
+// makesRoom passes what ends the claim of an API on a place: it is gone, or has moved away.
+func makesRoom() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
-		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool { return recordedPlace(e.ObjectOld) != recordedPlace(e.ObjectNew) },
 	}
+}
+
+func recordedPlace(object client.Object) mapi.Place {
+	api, ok := object.(*v1alpha1.ApiDefinition)
+	if !ok || api.Status.Sync == nil || api.Status.Sync.Place == nil {
+		return mapi.Place{}
+	}
+	return gather.Place(*api.Status.Sync.Place)
 }
 
 func apisOfContext(reader client.Reader) handler.MapFunc {

@@ -9,6 +9,7 @@ package lifecycle
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -44,6 +45,10 @@ type Kind[T Object] interface {
 
 // Farewell is the last message about an object: empty when everything was undone, otherwise a Warning.
 type Farewell string
+
+// ErrDeferred is what Finalize returns when nothing could be tried yet and nothing is to be said about it;
+// the object is woken again by the kind, or after a while.
+var ErrDeferred = errors.New("deferred")
 
 // Outcome is what Sync did and found. The zero value means: in step, nothing done.
 type Outcome struct {
@@ -132,6 +137,9 @@ func (r *Reconciler[T]) finalize(ctx context.Context, obj T) (ctrl.Result, error
 	}
 	before := obj.DeepCopyObject().(T)
 	farewell, err := r.Kind.Finalize(ctx, obj)
+	if errors.Is(err, ErrDeferred) {
+		return ctrl.Result{RequeueAfter: r.spread(deferredDelay)}, nil
+	}
 	if err != nil {
 		return r.holdBack(ctx, before, obj, err)
 	}

@@ -167,7 +167,7 @@ func (b *bench) burst(ctx context.Context, round int) (measurement, restart, err
 }
 
 func (b *bench) start(ctx context.Context, namespace string) (*harness.Operator, error) {
-	return b.cluster.StartOperator(ctx, "--namespaces="+namespace, "--max-concurrent-reconciles="+strconv.Itoa(b.inFlight),
+	return b.cluster.StartOperator(ctx, "--namespaces="+namespace,
 		"--http-max-in-flight="+strconv.Itoa(b.inFlight))
 }
 
