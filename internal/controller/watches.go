@@ -196,7 +196,10 @@ func appearsOrGoes() predicate.Predicate {
 func makesRoom() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
-		UpdateFunc: func(e event.UpdateEvent) bool { return recordedPlace(e.ObjectOld) != recordedPlace(e.ObjectNew) },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			old := recordedPlace(e.ObjectOld)
+			return old != (mapi.Place{}) && old != recordedPlace(e.ObjectNew)
+		},
 	}
 }
 
@@ -220,7 +223,8 @@ func apisOfSameCrossID(reader client.Reader) handler.MapFunc {
 		for _, crossID := range crossIDOfAPI(object) {
 			requests = append(requests, apisBy(ctx, reader, indexCrossID, crossID)...)
 		}
-		return requests
+		own := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object)}
+		return slices.DeleteFunc(requests, func(request reconcile.Request) bool { return request == own })
 	}
 }
 
