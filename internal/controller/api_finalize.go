@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,42 +29,69 @@ const goneForGood = time.Minute
 // deletes: what was found by it may be somebody else's.
 func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefinition) (farewell, error) {
 	id := translate.RecordedID(api)
-	if id == "" || api.Spec.ContextRef == nil {
+	if id == "" {
 		return "", nil
 	}
 	if api.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan {
 		return left(id, "as its annotation "+v1alpha1.DeletionPolicyAnnotation+" asks"), nil
 	}
-	lease, parting, err := a.leaseForDeletion(ctx, api, id)
-	if err != nil || parting != "" {
-		return parting, err
-	}
-	leave, entered := a.Gate.Enter(lease.Name, client.ObjectKeyFromObject(api))
+	leave, entered := a.Gate.Enter(cmp.Or(recordedContext(api), specContext(api)), client.ObjectKeyFromObject(api))
 	if !entered {
 		return "", lifecycle.ErrDeferred
 	}
 	defer leave()
-	parting, err = a.withdrawAll(ctx, api, lease, id)
-	if err = a.blame(lease, err); err != nil {
+	parting, err := a.withdrawAll(ctx, api, id)
+	if err != nil {
 		err = fmt.Errorf("%w; the deletion is tried again, and the annotation %s=%s ends it without deleting API %s",
 			err, v1alpha1.DeletionPolicyAnnotation, v1alpha1.DeletionPolicyOrphan, id)
 	}
 	return parting, err
 }
 
-// withdrawAll deletes the API where its context leads, and where it was published last if that is elsewhere:
-// in the middle of a move it may be at either place, or at both.
-func (a *APIDefinitions) withdrawAll(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, id string) (farewell, error) {
-	old, moved := movedFrom(api, lease)
-	here, err := a.withdraw(ctx, api, lease, id, api.Status.ID != "" && !moved)
-	if err != nil || !moved {
-		return here, err
+// withdrawAll deletes the API where it was published last. In the middle of a move, that isn't where its
+// context leads, and the API may be at either place, or at both.
+func (a *APIDefinitions) withdrawAll(ctx context.Context, api *v1alpha1.ApiDefinition, id string) (farewell, error) {
+	managed, here := a.contextOf(ctx, api)
+	old, recorded := recordedOrigin(api)
+	if !recorded || (here && gather.PlaceOf(managed) == old.place) {
+		return a.withdrawHere(ctx, api, id)
+	}
+	var parting farewell
+	if here {
+		if lease, ok := a.Pool.Retained(string(managed.UID)); ok {
+			var err error
+			if parting, err = a.withdraw(ctx, api, lease, id, false); err != nil {
+				return "", a.blame(lease, err)
+			}
+		}
 	}
 	there, err := a.withdrawFrom(ctx, api, old)
-	if here != "" && there != "" {
-		here += "; "
+	if parting != "" && there != "" {
+		parting += "; "
 	}
-	return here + there, err
+	return parting + there, err
+}
+
+// contextOf is the context that the spec names, if it is there.
+func (a *APIDefinitions) contextOf(ctx context.Context, api *v1alpha1.ApiDefinition) (*v1alpha1.ManagementContext, bool) {
+	if api.Spec.ContextRef == nil {
+		return nil, false
+	}
+	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
+	return managed, err == nil
+}
+
+// withdrawHere deletes the API where its context leads.
+func (a *APIDefinitions) withdrawHere(ctx context.Context, api *v1alpha1.ApiDefinition, id string) (farewell, error) {
+	if api.Spec.ContextRef == nil {
+		return left(id, "since it names no ManagementContext any more"), nil
+	}
+	lease, parting, err := a.leaseForDeletion(ctx, api, id)
+	if err != nil || parting != "" {
+		return parting, err
+	}
+	parting, err = a.withdraw(ctx, api, lease, id, api.Status.ID != "")
+	return parting, a.blame(lease, err)
 }
 
 // leaseForDeletion borrows a client, also one whose context isn't ready any more. A farewell ends the

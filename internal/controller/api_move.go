@@ -31,13 +31,18 @@ type origin struct {
 
 // movedFrom tells where the API was published last, if that is elsewhere than lease leads to.
 func movedFrom(api *v1alpha1.ApiDefinition, lease mapi.Lease) (origin, bool) {
+	old, recorded := recordedOrigin(api)
+	return old, recorded && old.place != lease.Place
+}
+
+// recordedOrigin tells where the API was published last.
+func recordedOrigin(api *v1alpha1.ApiDefinition) (origin, bool) {
 	if api.Status.Sync == nil || api.Status.Sync.Place == nil {
 		return origin{}, false
 	}
 	recorded := *api.Status.Sync.Place
 	recorded.ID = cmp.Or(recorded.ID, translate.RecordedID(api))
-	old := origin{place: gather.Place(recorded), recorded: recorded, id: recorded.ID}
-	return old, old.place != lease.Place
+	return origin{place: gather.Place(recorded), recorded: recorded, id: recorded.ID}, true
 }
 
 // leaveBefore deletes the API from its old place within the same installation.
@@ -127,36 +132,44 @@ func (a *APIDefinitions) reach(ctx context.Context, api *v1alpha1.ApiDefinition,
 	if lease, ok := a.Pool.At(old.place); ok {
 		return lease, nil
 	}
-	if through, ok := a.recordedContext(ctx, old); ok {
+	if through, ok := a.contextThrough(ctx, old); ok {
 		return mapi.Lease{}, a.whyNot(through)
 	}
-	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
-	if err != nil {
-		return mapi.Lease{}, err
+	managed, named := a.contextOf(ctx, api)
+	if !named {
+		return mapi.Lease{}, errNoWay()
 	}
 	current, ok := a.Pool.Retained(string(managed.UID))
 	if !ok || !current.Place.SameInstallation(old.place) {
-		return mapi.Lease{}, fault.New(fault.Terminal, fault.ReasonReference, "no ManagementContext leads there any more")
+		return mapi.Lease{}, errNoWay()
 	}
 	return a.Reach(ctx, managed, old.recorded)
 }
 
-// recordedContext is the context that the API was published through, if it still leads to that place and is
-// there to stay.
-func (a *APIDefinitions) recordedContext(ctx context.Context, old origin) (*v1alpha1.ManagementContext, bool) {
+func errNoWay() error {
+	return fault.New(fault.Terminal, fault.ReasonReference, "no ManagementContext leads there any more")
+}
+
+// contextThrough is the context that the API was published through, if it still leads to that place.
+func (a *APIDefinitions) contextThrough(ctx context.Context, old origin) (*v1alpha1.ManagementContext, bool) {
 	var managed v1alpha1.ManagementContext
 	var key client.ObjectKey
 	key.Namespace, key.Name = SplitName(old.recorded.Context)
 	if key.Name == "" || a.Client.Get(ctx, key, &managed) != nil {
 		return nil, false
 	}
-	return &managed, managed.DeletionTimestamp.IsZero() && gather.PlaceOf(&managed) == old.place
+	return &managed, gather.PlaceOf(&managed) == old.place
 }
 
 // whyNot is why a context that leads to the right place has no usable client.
 func (a *APIDefinitions) whyNot(managed *v1alpha1.ManagementContext) error {
 	name := managed.Namespace + "/" + managed.Name
-	if trouble := a.Pool.Trouble(string(managed.UID)); trouble != nil {
+	trouble := a.Pool.Trouble(string(managed.UID))
+	switch {
+	case trouble != nil && !managed.DeletionTimestamp.IsZero():
+		// It is going, and so is the way.
+		return fault.New(fault.Terminal, fault.ReasonReference, "ManagementContext %s, which is being deleted: %w", name, trouble)
+	case trouble != nil:
 		return fmt.Errorf("ManagementContext %s: %w", name, trouble)
 	}
 	return fault.New(fault.Waiting, fault.ReasonContextNotReady, "ManagementContext %s hasn't been probed yet", name)

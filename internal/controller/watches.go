@@ -56,15 +56,19 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 
 func contextOfAPI(object client.Object) []string {
 	api, ok := object.(*v1alpha1.ApiDefinition)
-	if !ok || api.Spec.ContextRef == nil {
+	if !ok {
 		return nil
 	}
-	keys := []string{gather.RefKey(*api.Spec.ContextRef, api.Namespace).String()}
-	if recorded := recordedContext(api); recorded != "" && recorded != keys[0] {
-		// Until the API has moved away, the context that it was published through is needed as well.
-		keys = append(keys, recorded)
+	// Until the API has moved away, the context that it was published through is needed as well.
+	keys := []string{specContext(api), recordedContext(api)}
+	return slices.Compact(slices.DeleteFunc(keys, func(key string) bool { return key == "" }))
+}
+
+func specContext(api *v1alpha1.ApiDefinition) string {
+	if api.Spec.ContextRef == nil {
+		return ""
 	}
-	return keys
+	return gather.RefKey(*api.Spec.ContextRef, api.Namespace).String()
 }
 
 func recordedContext(api *v1alpha1.ApiDefinition) string {
