@@ -168,6 +168,28 @@ var _ = Describe("Contexts and their credentials", Ordered, ContinueOnFailure, f
 		Expect(s.sim.APIs()[0].Definition).To(HaveKeyWithValue("description", "with the old password"))
 	})
 
+	It("keeps what it said about APIs in step while their Secret is away", func(ctx context.Context) {
+		s := guardedSite(ctx)
+		secret := s.secret("apim", map[string]string{"username": "keeper", "password": firstPassword})
+		s.apply(ctx, secret)
+		managed, api := s.context("ctx", secretRef("apim")), s.api("orders", "ctx")
+		s.apply(ctx, managed, api)
+		s.expect(ctx, api, current)
+		expectIdle(ctx, operator.Operator)
+		version := s.get(ctx, api).GetResourceVersion()
+		mark := s.sim.Mark()
+		Expect(s.cluster.Client.Delete(ctx, secret)).To(Succeed())
+		s.expect(ctx, managed, credentialsMissing)
+		expectIdle(ctx, operator.Operator)
+		s.expect(ctx, api, current)
+		s.apply(ctx, s.secret("apim", map[string]string{"username": "keeper", "password": firstPassword}))
+		s.expect(ctx, managed, current)
+		Eventually(func() []simulator.Request { return s.readsOf(mark, string(api.UID)) }).ShouldNot(BeEmpty())
+		expectIdle(ctx, operator.Operator)
+		Expect(s.get(ctx, api).GetResourceVersion()).To(Equal(version))
+		Expect(s.writesSince(mark)).To(BeEmpty())
+	})
+
 	DescribeTable("exchanges credentials once for a session, and uses nothing else from then on",
 		func(ctx context.Context, auth *v1alpha1.Auth, data map[string]string, scheme string) {
 			s := guardedSite(ctx)

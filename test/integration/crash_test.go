@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -57,7 +58,7 @@ func (w *world) killWhen(ctx context.Context, name string, fits func(watch.Event
 	Expect(err).NotTo(HaveOccurred())
 	defer events.Stop()
 	lead()
-	Eventually(events.ResultChan()).Should(Receive(Satisfy(func(event watch.Event) bool {
+	Eventually(events.ResultChan()).WithPolling(time.Millisecond).Should(Receive(Satisfy(func(event watch.Event) bool {
 		api, ok := event.Object.(*v1alpha1.ApiDefinition)
 		return ok && api.Name == name && fits(event, api)
 	})))
@@ -132,7 +133,7 @@ var _ = Describe("A kill of the operator", func() {
 			api := w.api(fmt.Sprintf("delete-%d", i), "ctx")
 			w.applied(ctx, api)
 			w.killAt(ctx, w.sim, m, http.MethodDelete, func() { w.remove(ctx, api) })
-			Expect(w.verdict(ctx, api)).To(Equal("Terminating Synchronized"), "the finalizer holds it")
+			Expect(w.verdict(ctx, api)).To(Equal(terminating), "the finalizer holds it")
 			w.start(ctx)
 			w.expect(ctx, api, gone)
 			Expect(w.sim.APIs()).To(BeEmpty())
@@ -269,5 +270,23 @@ var _ = Describe("A kill of the operator", func() {
 			Expect(w.sim.APIs()).To(BeEmpty())
 			Expect(other.APIs()).To(BeEmpty())
 		}
+	})
+
+	It("doesn't let a write win that arrives after its successor", func(ctx context.Context) {
+		w := newWorld(ctx, simulator.Options{})
+		api := w.api("orders", "ctx")
+		w.applied(ctx, w.context("ctx"), api)
+		late := w.sim.PauseAt(simulator.PausePoint{Stage: simulator.Before, Method: http.MethodPut})
+		w.apply(ctx, w.api("orders", "ctx", described("first")))
+		held := reached(ctx, late)
+		Expect(w.operator.Kill()).To(Succeed())
+		w.apply(ctx, w.api("orders", "ctx", described("second")))
+		w.start(ctx, "--resync=1s")
+		w.expect(ctx, api, current)
+		Expect(places(w.sim)).To(Equal(map[string]any{"DEFAULT": "second"}))
+		late.Release()
+		logged(ctx, w.sim, func(r simulator.Request) bool { return r.Sequence == held.Sequence })
+		Eventually(func() int { return len(carriedOut(w.sim)) }).Should(Equal(4), "it is corrected by one more import")
+		Expect(places(w.sim)).To(Equal(map[string]any{"DEFAULT": "second"}))
 	})
 })

@@ -289,6 +289,25 @@ var _ = Describe("Faults of the management API", Ordered, ContinueOnFailure, fun
 		})
 	})
 
+	It("doesn't take a proxy's 404 for an absent API", func(ctx context.Context) {
+		s := operator.site(ctx, simulator.Options{})
+		api := s.settled(ctx, "orders", "ctx")
+		fault := s.sim.Inject(simulator.Fault{
+			Method: http.MethodGet, Path: "/apis", Mode: simulator.ModeStatus, Status: http.StatusNotFound,
+			Body: "<html>no such page</html>", ContentType: "text/html",
+		})
+		s.apply(ctx, s.api("orders", "ctx", described("second")))
+		s.expect(ctx, api, refused)
+		Expect(s.sim.Writes()).To(HaveLen(1), "nothing is created a second time")
+		Expect(s.cluster.Client.Delete(ctx, api)).To(Succeed())
+		Eventually(func() string { return s.message(ctx, api, v1alpha1.DeletableCondition) }).ShouldNot(BeEmpty())
+		Expect(s.sim.APIs()).To(HaveLen(1), "and it isn't forgotten either")
+		fault.Remove()
+		s.apply(ctx, s.api("orders", "ctx", described("third")))
+		s.expect(ctx, api, gone)
+		Expect(s.sim.APIs()).To(BeEmpty())
+	})
+
 	It("bounds what it reads of an answer, and what it tells of it", func(ctx context.Context) {
 		s := operator.site(ctx, simulator.Options{})
 		s.ready(ctx, s.context("ctx"))
@@ -464,5 +483,27 @@ var _ = Describe("Late answers of the management API", Ordered, ContinueOnFailur
 		s.expectOne(ctx, api)
 		Expect(api.Status.Plans).To(Equal(plans))
 		Expect(s.sim.APIs()[0].Definition).To(HaveKeyWithValue("description", "late"))
+		Expect(s.events(ctx, "orders")).NotTo(ContainElement(ContainSubstring("took over")), "it was ours all the time")
+	})
+})
+
+var _ = Describe("While one management API hangs", Ordered, func() {
+	// So long that nothing below can be explained by a time-out; one reconciliation ends with the latter.
+	operator := shareOperator("--http-timeout=10m", "--shutdown-timeout=10m")
+
+	It("takes no worker from another", func(ctx context.Context) {
+		dead, alive := operator.site(ctx, simulator.Options{}), operator.site(ctx, simulator.Options{})
+		dead.ready(ctx, dead.context("ctx"))
+		alive.ready(ctx, alive.context("ctx"))
+		fault := dead.sim.Inject(simulator.Fault{Mode: simulator.ModeHang})
+		for i := range 40 {
+			dead.apply(ctx, dead.api(fmt.Sprintf("dead-%d", i), "ctx"))
+		}
+		Expect(fault.WaitHits(ctx, 16)).To(Succeed())
+		api := alive.api("orders", "ctx")
+		alive.apply(ctx, api)
+		alive.expect(ctx, api, current)
+		Expect(alive.cluster.Client.Delete(ctx, api)).To(Succeed())
+		alive.expect(ctx, api, gone)
 	})
 })

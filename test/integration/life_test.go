@@ -132,7 +132,7 @@ var _ = Describe("The life of an API", func() {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}
 		w.remove(ctx, namespace)
 		w.expect(ctx, w.secret("", ""), gone)
-		w.expect(ctx, api, "Terminating Synchronized")
+		w.expect(ctx, api, terminating)
 		w.start(ctx)
 		w.expect(ctx, namespace, gone)
 		Expect(w.sim.APIs()).To(HaveLen(1), "without credentials it can't be deleted")
@@ -146,7 +146,7 @@ var _ = Describe("The life of an API", func() {
 		outage := w.sim.Inject(simulator.Fault{Mode: simulator.ModeStatus, Status: 503})
 		w.remove(ctx, api)
 		Eventually(func() string { return w.message(ctx, api, v1alpha1.DeletableCondition) }).Should(ContainSubstring("503"))
-		w.expect(ctx, api, "Terminating Synchronized")
+		w.expect(ctx, api, terminating)
 		Expect(w.sim.APIs()).To(HaveLen(1))
 		outage.Remove()
 		w.expect(ctx, api, gone)
@@ -161,7 +161,7 @@ var _ = Describe("The life of an API", func() {
 		w.sim.Inject(simulator.Fault{Mode: simulator.ModeDrop})
 		w.remove(ctx, api)
 		Eventually(func() string { return w.message(ctx, api, v1alpha1.DeletableCondition) }).ShouldNot(BeEmpty())
-		w.expect(ctx, api, "Terminating Synchronized")
+		w.expect(ctx, api, terminating)
 		id := api.Status.ID
 		w.annotate(ctx, api, v1alpha1.DeletionPolicyAnnotation, v1alpha1.DeletionPolicyOrphan)
 		w.expect(ctx, api, gone)
@@ -169,6 +169,29 @@ var _ = Describe("The life of an API", func() {
 			SatisfyAll(HavePrefix("LeftBehind: "), ContainSubstring(id))))
 		Expect(w.sim.APIs()).To(HaveLen(1))
 	})
+
+	DescribeTable("is deleted where it was published, although its contextRef leads there no more",
+		func(ctx context.Context, verdict string, change func(*v1alpha1.ApiDefinition)) {
+			w := newWorld(ctx, simulator.Options{})
+			refused := w.context("refused", func(c *v1alpha1.ManagementContext) { c.Spec.Auth.Credentials.Password = "wrong" })
+			elsewhere := w.context("elsewhere", at("http://127.0.0.1:1"))
+			w.apply(ctx, refused, elsewhere)
+			w.expect(ctx, refused, contextRefused)
+			w.expect(ctx, elsewhere, "InProgress Unreachable")
+			api := w.api("orders", "ctx")
+			w.applied(ctx, w.context("ctx"), api)
+			w.apply(ctx, w.api("orders", "ctx", change))
+			w.expect(ctx, api, verdict)
+			Expect(w.sim.APIs()).To(HaveLen(1), "it isn't deleted by a mistake in the reference")
+			w.remove(ctx, api)
+			w.expect(ctx, api, gone)
+			Expect(w.sim.APIs()).To(BeEmpty())
+		},
+		Entry("since it was removed", "Failed IllegalStateError", func(a *v1alpha1.ApiDefinition) { a.Spec.ContextRef = nil }),
+		Entry("since it names nothing", waitsForRef, func(a *v1alpha1.ApiDefinition) { a.Spec.ContextRef.Name = "typo" }),
+		Entry("since it names one that is out of reach", waitsForContext, func(a *v1alpha1.ApiDefinition) { a.Spec.ContextRef.Name = "elsewhere" }),
+		Entry("since it names one that isn't ready", waitsForContext, func(a *v1alpha1.ApiDefinition) { a.Spec.ContextRef.Name = "refused" }),
+	)
 })
 
 var _ = Describe("A management context", func() {
@@ -243,7 +266,7 @@ var _ = Describe("A management context", func() {
 		w.remove(ctx, managed)
 		Eventually(func() string { return w.message(ctx, managed, v1alpha1.DeletableCondition) }).Should(
 			ContainSubstring(w.namespace + "/billing, " + w.namespace + "/orders"))
-		w.expect(ctx, managed, "Terminating Synchronized")
+		w.expect(ctx, managed, terminating)
 
 		By("changing an API meanwhile: the context still serves it")
 		w.apply(ctx, w.api("orders", "ctx", func(a *v1alpha1.ApiDefinition) { a.Spec.Description = "changed" }))
@@ -253,7 +276,7 @@ var _ = Describe("A management context", func() {
 		By("deleting its users one after the other")
 		w.remove(ctx, orders)
 		w.expect(ctx, orders, gone)
-		w.expect(ctx, managed, "Terminating Synchronized")
+		w.expect(ctx, managed, terminating)
 		w.remove(ctx, billing)
 		w.expect(ctx, billing, gone)
 		w.expect(ctx, managed, gone)

@@ -21,7 +21,9 @@ type twins struct{ east, west *world }
 
 func newTwins(ctx context.Context, west *harness.Cluster, eastArgs, westArgs []string) twins {
 	GinkgoHelper()
-	first := newWorld(ctx, simulator.Options{}, eastArgs...)
+	options := threeEnvironments()
+	options.Environments = append(options.Environments, simulator.Place{})
+	first := newWorld(ctx, options, eastArgs...)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: first.namespace}}
 	Expect(west.Client.Create(ctx, namespace)).To(Succeed())
 	DeferCleanup(func(ctx context.Context) { forget(ctx, west, namespace.Name) })
@@ -127,5 +129,36 @@ var _ = Describe("Several clusters before one management API", Ordered, Continue
 		Expect(sim.APIs()[0].ID).To(Equal(id))
 		Expect(sim.APIs()[0].Labels).To(ConsistOf("team-a", "shop"))
 		Expect(places(sim)).To(Equal(map[string]any{"DEFAULT": "from the west"}))
+	})
+
+	It("don't begin a move to where another cluster owns the API", func(ctx context.Context) {
+		t := marked(ctx)
+		const crossID = "4f2c9d1e-0000-4000-8000-000000000005"
+		t.east.applied(ctx, t.east.context("prod", inEnvironment(prod)), t.east.api("resident", "prod", withCrossID(crossID)))
+		mover := t.west.api("mover", "dev", withCrossID(crossID))
+		t.west.applied(ctx, t.west.context("dev", inEnvironment(dev)), t.west.context("prod", inEnvironment(prod)), mover)
+		t.west.apply(ctx, t.west.api("mover", "prod", withCrossID(crossID)))
+		t.west.expect(ctx, mover, ownedElsewhere)
+		Expect(places(t.east.sim)).To(Equal(map[string]any{dev: "mover service", prod: "resident service"}))
+		Expect(carriedOut(t.east.sim)).To(HaveLen(2))
+	})
+
+	It("may be given an id later, which marks what is there", func(ctx context.Context) {
+		w := newWorld(ctx, simulator.Options{})
+		api := w.api("orders", "ctx")
+		w.applied(ctx, w.context("ctx"), api)
+		Expect(w.sim.APIs()[0].Labels).To(BeEmpty())
+		Expect(w.operator.Kill()).To(Succeed())
+		w.start(ctx, "--cluster-id=east")
+		Eventually(func() []string { return w.sim.APIs()[0].Labels }).Should(ConsistOf(eastMark))
+		Expect(w.warnings(ctx, api)).To(BeEmpty())
+		Expect(carriedOut(w.sim)).To(HaveLen(2))
+
+		By("taking the id away: the API says how to go on, and nothing is lost")
+		Expect(w.operator.Kill()).To(Succeed())
+		w.start(ctx)
+		w.expect(ctx, api, ownedElsewhere)
+		Expect(w.message(ctx, api, v1alpha1.ReadyCondition)).To(ContainSubstring("configure its cluster id"))
+		Expect(carriedOut(w.sim)).To(HaveLen(2))
 	})
 })

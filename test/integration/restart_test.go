@@ -36,7 +36,7 @@ func newFleet(ctx context.Context) *fleet {
 	GinkgoHelper()
 	namespace := makeNamespace(ctx, east)
 	near := simulator.Options{Environments: []simulator.Place{{}, {Environment: "PROD"}}}
-	f := &fleet{site: newSite(ctx, near, namespace, nil), far: newSite(ctx, simulator.Options{}, namespace, nil)}
+	f := &fleet{site: newSite(near, namespace, nil), far: newSite(simulator.Options{}, namespace, nil)}
 	f.apply(ctx, f.secret("apim", map[string]string{"username": "admin", "password": "admin"}),
 		f.context("dev", secretRef("apim")),
 		f.context("prod", secretRef("apim"), func(m *v1alpha1.ManagementContext) { m.Spec.EnvironmentID = "PROD" }),
@@ -96,7 +96,7 @@ func versions(ctx context.Context, namespace string) map[string]string {
 		for _, where := range []string{namespace, harness.OperatorNamespace} {
 			Expect(east.Client.List(ctx, list, client.InNamespace(where))).To(Succeed())
 			Expect(meta.EachListItem(list, func(item runtime.Object) error {
-				object := item.(client.Object) //nolint:forcetypeassert // of the lists above
+				object := item.(client.Object)
 				found[kind+" "+where+"/"+object.GetName()] = object.GetResourceVersion()
 				return nil
 			})).To(Succeed())

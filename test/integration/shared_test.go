@@ -62,11 +62,11 @@ type site struct {
 // site makes a namespace and a management API under the shared operator.
 func (s *sharedOperator) site(ctx context.Context, options simulator.Options) *site {
 	GinkgoHelper()
-	return newSite(ctx, options, makeNamespace(ctx, east), s.Operator)
+	return newSite(options, makeNamespace(ctx, east), s.Operator)
 }
 
 // newSite makes a site in a namespace; operator may be nil, and started later.
-func newSite(ctx context.Context, options simulator.Options, namespace string, operator *harness.Operator) *site {
+func newSite(options simulator.Options, namespace string, operator *harness.Operator) *site {
 	GinkgoHelper()
 	s := &site{world: &world{cluster: east, namespace: namespace, sim: simulator.New(options), operator: operator}}
 	s.comeUp("127.0.0.1:0")
@@ -173,7 +173,7 @@ func (s *site) message(ctx context.Context, object client.Object, kind string) s
 // conditionOf reads a condition of the stored object; nil when it has no such condition.
 func (s *site) conditionOf(ctx context.Context, object client.Object, kind string) *metav1.Condition {
 	GinkgoHelper()
-	stored := s.get(ctx, object).(interface{ GetConditions() []metav1.Condition }) //nolint:forcetypeassert // ours
+	stored := s.get(ctx, object).(interface{ GetConditions() []metav1.Condition })
 	return meta.FindStatusCondition(stored.GetConditions(), kind)
 }
 

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/apisync/apisync/test/harness"
 )
@@ -32,6 +34,8 @@ func TestIntegration(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx context.Context) {
+	// The operator logs for itself; without this, controller-runtime's client complains about a missing logger.
+	log.SetLogger(logr.Discard())
 	SetDefaultEventuallyTimeout(patience)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	folder, err := os.MkdirTemp("", "apisync-integration-")

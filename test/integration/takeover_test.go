@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -86,6 +87,30 @@ var _ = Describe("Taking over", Ordered, ContinueOnFailure, func() {
 		Expect(s.sim.APIs()).To(HaveLen(1))
 		Expect(s.sim.APIs()[0].Definition).To(HaveKeyWithValue("description", "restored"))
 		Expect(s.sim.Writes()).To(HaveLen(2))
+	})
+
+	It("takes over an API that was made by hand with the crossId of the resource", func(ctx context.Context) {
+		s := operator.site(ctx, simulator.Options{})
+		s.ready(ctx, s.context("ctx"))
+		const crossID = "83838383-0000-4000-8000-0000000000cc"
+		api := s.api("orders", "ctx", func(a *v1alpha1.ApiDefinition) { a.Spec.CrossID = crossID })
+		body, err := json.Marshal(map[string]any{
+			"name": "by hand", "version": "1", "description": "made in the console", "crossId": crossID, "gravitee": "2.0.0",
+			"proxy": map[string]any{"virtual_hosts": []any{map[string]any{"path": api.Spec.Proxy.VirtualHosts[0].Path}}},
+			"plans": []any{map[string]any{"name": "open", "description": "", "security": "KEY_LESS", "status": "PUBLISHED"}},
+		})
+		Expect(err).NotTo(HaveOccurred())
+		s.call(ctx, http.MethodPost, "/apis/import", body)
+		byHand := s.sim.APIs()[0]
+		s.apply(ctx, api)
+		s.expect(ctx, api, current)
+		s.get(ctx, api)
+		Expect(s.sim.APIs()).To(HaveLen(1))
+		Expect(api.Status.ID).To(Equal(byHand.ID))
+		Expect(s.sim.APIs()[0].Name).To(Equal("orders"))
+		Expect(s.sim.APIs()[0].State).To(Equal("STARTED"))
+		Eventually(func() []string { return s.events(ctx, "orders") }).Should(ContainElement(And(
+			HavePrefix("Warning"), ContainSubstring("took over"), ContainSubstring("by hand"))))
 	})
 
 	It("leaves an API to the resource that published it first (case 79)", func(ctx context.Context) {
@@ -209,19 +234,27 @@ func (o gkoObject) replay(ctx context.Context, s *site) map[string]any {
 
 func (s *site) send(ctx context.Context, body []byte) map[string]any {
 	GinkgoHelper()
-	url := s.url + "/management/organizations/DEFAULT/environments/DEFAULT/apis/import-crd?dryRun=false"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(body))
+	var receipt struct {
+		Plans map[string]any `json:"plans"`
+	}
+	Expect(json.Unmarshal(s.call(ctx, http.MethodPut, "/apis/import-crd?dryRun=false", body), &receipt)).To(Succeed())
+	return receipt.Plans
+}
+
+// call makes a request as somebody else than the operator, and returns the body of its success.
+func (s *site) call(ctx context.Context, method, path string, body []byte) []byte {
+	GinkgoHelper()
+	url := s.url + "/management/organizations/DEFAULT/environments/DEFAULT" + path
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
 	request.SetBasicAuth("admin", "admin")
 	response, err := http.DefaultClient.Do(request)
 	Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	Expect(response).To(HaveHTTPStatus(http.StatusOK))
-	var receipt struct {
-		Plans map[string]any `json:"plans"`
-	}
-	Expect(json.NewDecoder(response.Body).Decode(&receipt)).To(Succeed())
-	return receipt.Plans
+	content, err := io.ReadAll(response.Body)
+	Expect(err).NotTo(HaveOccurred())
+	return content
 }
 
 var _ = Describe("Objects that GKO created", func() {
@@ -249,9 +282,9 @@ var _ = Describe("Objects that GKO created", func() {
 			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: object.Namespace}}
 			Expect(east.Client.Create(ctx, namespace)).To(Succeed())
 			DeferCleanup(func(ctx context.Context) { forget(ctx, east, object.Namespace) })
-			t := &taken{gkoObject: object, site: newSite(ctx, installation, object.Namespace, nil)}
+			t := &taken{gkoObject: object, site: newSite(installation, object.Namespace, nil)}
 			t.api = object.create(ctx, t.site, object.replay(ctx, t.site))
-			t.plans = t.site.get(ctx, t.api).(*v1alpha1.ApiDefinition).Status.Plans //nolint:forcetypeassert // it is that
+			t.plans = t.site.get(ctx, t.api).(*v1alpha1.ApiDefinition).Status.Plans
 			t.site.apply(ctx, t.site.context("ctx"))
 			t.mark = t.site.sim.Mark()
 			all = append(all, t)
@@ -295,7 +328,7 @@ var _ = Describe("Objects that GKO created", func() {
 	})
 
 	It("that share one remote API are told apart: the oldest keeps it (case 79)", func(ctx context.Context) {
-		s := newSite(ctx, simulator.Options{}, makeNamespace(ctx, east), nil)
+		s := newSite(simulator.Options{}, makeNamespace(ctx, east), nil)
 		objects := gkoObjects()
 		object := objects[slices.IndexFunc(objects, func(o gkoObject) bool { return o.Case == "01-keyless-minimal" })]
 		plans := object.replay(ctx, s)
