@@ -58,11 +58,9 @@ func (a *APIDefinitions) withdrawAll(ctx context.Context, api *v1alpha1.ApiDefin
 	}
 	var parting farewell
 	if here {
-		if lease, ok := a.Pool.Retained(string(managed.UID)); ok {
-			var err error
-			if parting, err = a.withdraw(ctx, api, lease, id, false); err != nil {
-				return "", a.blame(lease, err)
-			}
+		var err error
+		if parting, err = a.withdrawArrived(ctx, api, managed, id); err != nil {
+			return "", err
 		}
 	}
 	there, err := a.withdrawFrom(ctx, api, old)
@@ -70,6 +68,21 @@ func (a *APIDefinitions) withdrawAll(ctx context.Context, api *v1alpha1.ApiDefin
 		parting += "; "
 	}
 	return parting + there, err
+}
+
+// withdrawArrived deletes the API where it was moving to, in case it got there. A place that can't be used
+// is left out: what was never confirmed there may never have been written.
+func (a *APIDefinitions) withdrawArrived(ctx context.Context, api *v1alpha1.ApiDefinition, managed *v1alpha1.ManagementContext, id string) (farewell, error) {
+	uid := string(managed.UID)
+	lease, ok := a.Pool.Retained(uid)
+	if ok {
+		parting, err := a.withdraw(ctx, api, lease, id, false)
+		return parting, a.blame(lease, err)
+	}
+	if _, known, _ := a.Pool.Get(uid); !known {
+		return "", a.whyNot(managed)
+	}
+	return "", nil
 }
 
 // contextOf is the context that the spec names, if it is there.
@@ -103,6 +116,11 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 	}
 	if err != nil {
 		return mapi.Lease{}, "", err
+	}
+	if old, recorded := recordedOrigin(api); recorded {
+		if lease, ok := a.Pool.At(old.place); ok {
+			return lease, "", nil
+		}
 	}
 	if lease, ok := a.Pool.Retained(string(managed.UID)); ok {
 		return lease, "", nil
