@@ -257,16 +257,23 @@ var _ = Describe("A kill of the operator", func() {
 		w := newWorld(ctx, threeEnvironments())
 		other, url := startSimulator(simulator.Options{})
 		w.applied(ctx, w.context(dev, inEnvironment(dev)), w.context(prod, inEnvironment(prod)), w.context("there", at(url)))
-		targets := map[string]*simulator.Simulator{prod: w.sim, "there": other}
-		for target, sim := range targets {
-			By("moving to " + target)
-			api := w.api("to-"+target, dev)
+		for _, target := range []struct {
+			context string
+			sim     *simulator.Simulator
+			probe   string
+		}{{prod, w.sim, "/environments/prod"}, {"there", other, "/"}} {
+			By("moving to " + target.context)
+			name := "to-" + target.context
+			api := w.api(name, dev)
 			w.applied(ctx, api)
-			w.killAt(ctx, sim, moment{stage: simulator.After}, http.MethodPut, func() { w.apply(ctx, w.api("to-"+target, target)) })
-			Expect(sim.APIs()).To(HaveLen(1))
+			w.killAt(ctx, target.sim, moment{stage: simulator.After}, http.MethodPut, func() { w.apply(ctx, w.api(name, target.context)) })
+			Expect(target.sim.APIs()).To(ContainElement(HaveField("Name", name)))
 			w.remove(ctx, api)
+			// The old place is known before the new one.
+			slow := target.sim.Inject(simulator.Fault{Mode: simulator.ModeLatency, Delay: probeDelay, Path: target.probe})
 			w.start(ctx)
 			w.expect(ctx, api, gone)
+			slow.Remove()
 			Expect(w.sim.APIs()).To(BeEmpty())
 			Expect(other.APIs()).To(BeEmpty())
 		}

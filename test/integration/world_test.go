@@ -302,13 +302,7 @@ func logged(ctx context.Context, sim *simulator.Simulator, fits func(simulator.R
 	return request
 }
 
-// settle waits until the operator has nothing to do: the management API sees no request for a while.
-func (w *world) quiet(within time.Duration) {
-	GinkgoHelper()
-	Consistently(func() int { return len(w.sim.Writes()) }).WithTimeout(within).Should(Equal(len(w.sim.Writes())))
-}
-
-// current waits until the API is in step.
+// Verdicts that specs wait for.
 const (
 	current     = "Current Synchronized"
 	gone        = "gone"
