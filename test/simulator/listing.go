@@ -46,7 +46,7 @@ func (s *Simulator) candidates(c *call, query url.Values) []*api {
 	if !query.Has("crossId") {
 		return s.in(c.place, c.user)
 	}
-	if a := s.crossIDs[crossKey{c.place, query.Get("crossId")}]; a != nil && a.visibleTo(c.user) {
+	if a := s.findCrossID(c.place, query.Get("crossId")); a != nil && a.visibleTo(c.user) {
 		return []*api{a}
 	}
 	return nil
