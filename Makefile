@@ -109,8 +109,8 @@ unit: controlplane ## Run the tests beside the code, and those of config/, sampl
 	$(GOTEST) -p 1 -timeout 15m $(SERIAL)
 
 .PHONY: integration
-integration: controlplane ## Run the suites on real API servers, with the operator as shipped.
-	$(GOTEST) -p 1 -count=1 -timeout 30m ./test/integration/...
+integration: controlplane ## Run the suites on real API servers, with the operator as a process under the rights that config/ ships.
+	APISYNC_RACE=$(if $(RACE),1,0) $(GOTEST) -p 1 -count=1 -timeout 30m ./test/integration/...
 
 .PHONY: bench
 bench: controlplane ## Measure the operator against the floor of a plain client.
