@@ -6,7 +6,6 @@ package controller_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,7 +252,10 @@ func TestContextWaitsForItsUsers(t *testing.T) {
 	if _, live := pool.Retained("ctx-uid"); !live {
 		t.Error("the client was dropped while APIs need it to be deleted")
 	}
-	for _, object := range slices.Concat(objects[:5], objects[5:6]) {
+	for i, object := range objects[:6] {
+		if _, err := contexts.Finalize(t.Context(), managed); !errors.Is(err, fault.Waiting) {
+			t.Errorf("with %d users left: %v", 6-i, err)
+		}
 		if err := c.Delete(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
