@@ -158,7 +158,7 @@ func TestRunningGKO(t *testing.T) {
 		"a lease that ran out":     {"a GKO that was stopped leaves its lease behind", lease("gravitee", time.Hour, nil), ""},
 		"our own namespace":        {"leader election keeps both apart there", lease("apisync-system", 2*time.Second, nil), ""},
 		"another Apisync":          {"an installation of our own carries our label", lease("team-b", 2*time.Second, install.LeaseLabels()), ""},
-		"a deployment":             {"GKO may run without leader election", deployment("docker.io/graviteeio/kubernetes-operator:4.12.16", 1), "deployment gravitee/gko"},
+		"a deployment":             {"GKO may run without leader election", deployment("mirror.example.com/graviteeio/kubernetes-operator:4.12.16", 1), "deployment gravitee/gko"},
 		"a deployment scaled down": {"it doesn't work", deployment("graviteeio/kubernetes-operator:4.12.16", 0), ""},
 		"another operator":         {"the name alone says nothing", deployment("example.com/kubernetes-operator:1", 1), ""},
 	}
