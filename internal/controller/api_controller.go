@@ -228,19 +228,11 @@ func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, lease mapi.Lease, se
 
 // wanted translates with the identities that exist remotely, or with those of a new API.
 func (a *APIDefinitions) wanted(api *v1alpha1.ApiDefinition, seen mapi.Observation) (model.API, error) {
-	id := translate.FirstID(api)
-	if api.Status.ID != "" {
-		// The API was deleted elsewhere: it comes back with the ids that its consumers know.
-		id = api.Status.ID
-	}
-	plans := maps.Clone(api.Status.Plans)
-	if seen.Exists {
-		id, plans = seen.Ref.ID, maps.Clone(plans)
-		if plans == nil {
-			plans = map[string]string{}
-		}
-		maps.Copy(plans, seen.Ref.Parts)
-	}
+	// An API that was deleted elsewhere comes back with the ids that its consumers know.
+	id := cmp.Or(seen.Ref.ID, api.Status.ID, translate.FirstID(api))
+	plans := map[string]string{}
+	maps.Copy(plans, api.Status.Plans)
+	maps.Copy(plans, seen.Ref.Parts)
 	return translate.API(api, translate.Inputs{ID: id, PlanIDs: plans, Cluster: a.Cluster})
 }
 

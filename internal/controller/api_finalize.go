@@ -127,7 +127,7 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 	}
 	_, known, err := a.Pool.Get(string(managed.UID))
 	if !known {
-		return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "the management context hasn't been probed yet")
+		return mapi.Lease{}, "", a.whyNot(managed)
 	}
 	if fault.ReasonOf(a.Pool.Trouble(string(managed.UID))) == gather.ReasonCredentialsMissing {
 		return a.withoutCredentials(api, managed, id, err)
@@ -166,7 +166,7 @@ func (a *APIDefinitions) withdraw(ctx context.Context, api *v1alpha1.ApiDefiniti
 	if !seen.Exists {
 		return "", nil
 	}
-	if seen.Owner != "" && seen.Owner != a.Cluster {
+	if belongsToOther(seen, a.Cluster) {
 		return left(id, fmt.Sprintf("since it belongs to cluster %q", seen.Owner)), nil
 	}
 	if !confirmed && !(seen.Managed && seen.Ref.Key == translate.CrossID(api)) {

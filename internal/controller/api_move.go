@@ -58,8 +58,8 @@ func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefin
 		// The move was made before a crash, and its id must not be deleted any more.
 		return nil, nil
 	}
-	if arrived.Exists && arrived.Owner != "" && arrived.Owner != a.Cluster {
-		return nil, foreign(state{seen: arrived, cluster: a.Cluster})
+	if err := foreign(arrived, a.Cluster); err != nil {
+		return nil, err
 	}
 	if err := a.wouldBeAccepted(ctx, api, lease, arrived); err != nil {
 		return nil, err

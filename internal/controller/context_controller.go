@@ -90,15 +90,6 @@ func (c *Contexts) dial(config mapi.Config) (mapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	var refused []string
-	for _, finding := range backend.Validate(config) {
-		if finding.Severity == mapi.Refused {
-			refused = append(refused, finding.Path+": "+finding.Message)
-		}
-	}
-	if len(refused) > 0 {
-		return nil, fault.New(fault.Terminal, fault.ReasonIllegalState, "%s", strings.Join(refused, "; "))
-	}
 	return backend.Dial(config, c.Transport(config.Name))
 }
 

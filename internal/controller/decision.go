@@ -44,8 +44,8 @@ func decide(s state) (decision, error) {
 	if !s.seen.Exists {
 		return decision{write: true, reason: missingReason(s)}, nil
 	}
-	if s.seen.Owner != "" && s.seen.Owner != s.cluster {
-		return decision{}, foreign(s)
+	if err := foreign(s.seen, s.cluster); err != nil {
+		return decision{}, err
 	}
 	result := decision{warning: takeOver(s)}
 	drifted := unexpected(s.comparison.Differences, s.unresolved, s.recorded == s.wanted)
@@ -70,13 +70,22 @@ func missingReason(s state) string {
 	return "it doesn't exist yet"
 }
 
-func foreign(s state) error {
+// belongsToOther reports whether the object bears the mark of another cluster.
+func belongsToOther(seen mapi.Observation, cluster string) bool {
+	return seen.Owner != "" && seen.Owner != cluster
+}
+
+// foreign is the Conflict about an object of another cluster; nil if it isn't one.
+func foreign(seen mapi.Observation, cluster string) error {
+	if !belongsToOther(seen, cluster) {
+		return nil
+	}
 	remedy := "give the resource another name or spec.crossId, or delete it here"
-	if s.cluster == "" {
+	if cluster == "" {
 		remedy += "; if this is that cluster, configure its cluster id"
 	}
 	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
-		"API %q (%s) belongs to cluster %q; nothing was written; %s", s.seen.Name, s.seen.Ref.ID, s.seen.Owner, remedy)
+		"API %q (%s) belongs to cluster %q; nothing was written; %s", seen.Name, seen.Ref.ID, seen.Owner, remedy)
 }
 
 func takeOver(s state) string {

@@ -70,7 +70,7 @@ type Ref struct {
 // Observation is what was found.
 type Observation struct {
 	Exists bool
-	// Ref is the full identity of the object, with its Parts.
+	// Ref is the full identity of the object, with its Parts; empty when it doesn't exist.
 	Ref Ref
 	// FoundByKey is true when the object was found by its key and not by the id that was asked for.
 	FoundByKey bool
@@ -193,7 +193,8 @@ type Backend struct {
 	// Validate checks a configuration without any network traffic, for admission and the command line. A
 	// Refused finding means that Dial would fail. Paths are those of ManagementContext's spec.
 	Validate func(Config) []Finding
-	// Dial makes a client whose requests go through transport. It sends nothing.
+	// Dial makes a client whose requests go through transport. It sends nothing. A configuration that Validate refuses is a Terminal
+	// fault that names every field.
 	Dial func(Config, http.RoundTripper) (Client, error)
 }
 

@@ -6,6 +6,7 @@
 package translate
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -153,7 +154,8 @@ func unsupportedFields(api *v1alpha1.ApiDefinition) []string {
 // templated lists the paths of strings that GKO would render as templates.
 func templated(spec any) []string {
 	content, err := json.Marshal(spec)
-	if err != nil {
+	if err != nil || !bytes.Contains(content, []byte("[[")) {
+		// Most specs have none. Those that do may only nest lists: the strings tell.
 		return nil
 	}
 	var tree any
