@@ -19,7 +19,7 @@ export CGO_ENABLED := 0
 LDFLAGS := -X main.version=$(VERSION)
 TOOL    := $(GO) tool -modfile=hack/tools/go.mod
 LINT    := $(GO) tool -modfile=hack/lint/go.mod golangci-lint
-MODULES := . $(patsubst %/go.mod,%,$(wildcard hack/*/go.mod))
+MODULES := . $(patsubst %/go.mod,%,$(wildcard hack/*/go.mod)) test/monitoring
 
 # The race detector needs a C compiler; without one the same tests run without it.
 HASH := \#
@@ -52,8 +52,9 @@ clean: ## Remove what was built. The control plane's programs stay in the user's
 ##@ Development
 
 .PHONY: build
-build: ## Build the operator as bin/apisync.
+build: ## Build bin/apisync, and the same as the kubectl plugin bin/kubectl-apisync.
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/apisync .
+	ln -sf apisync bin/kubectl-apisync
 
 .PHONY: run
 run: ## Run the operator against the cluster of the current kubeconfig.
@@ -83,6 +84,7 @@ vet: ## Look for suspicious code with the compiler's own tool.
 .PHONY: lint
 lint: ## Look for more of it (.golangci.yml). The first run builds the linter: 2 to 4 minutes.
 	$(LINT) run ./...
+	cd test/monitoring && $(GO) tool -modfile=../../hack/lint/go.mod golangci-lint run ./...
 
 .PHONY: tidy-check
 tidy-check: ## Fail if a go.mod or go.sum isn't tidy.
@@ -110,15 +112,16 @@ controlplane: ## Build the programs of the local control plane, once: 4 to 6 min
 unit: controlplane ## Run the tests beside the code, and those of config/, samples/ and the test tools.
 	$(GOTEST) $(PARALLEL)
 	$(GOTEST) -p 1 -timeout 15m $(SERIAL)
+	$(GO) -C test/monitoring test -count=1 ./... # Go doesn't see that files outside of the module changed
 
 .PHONY: integration
 integration: controlplane ## Run the suites on real API servers, with the operator as a process under the rights that config/ ships.
 	APISYNC_RACE=$(if $(RACE),1,0) $(GOTEST) -p 1 -count=1 -timeout 30m ./test/integration/...
 
 .PHONY: bench
-bench: controlplane ## Measure the operator against the floor of a plain client.
+bench: controlplane ## Measure the operator against plain clients (BENCH='-sizes 1000' and so on; BENCH=-help).
 	$(GO) build -o bin/bench ./test/bench
-	exec bin/bench
+	exec bin/bench $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (10s).

@@ -6,7 +6,6 @@ package main
 import (
 	"crypto/x509"
 	"errors"
-	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 // options are all that can be configured. Flags win over environment variables, whose names and meanings
@@ -29,6 +30,8 @@ type options struct {
 	strategy       string
 	workers        int
 	resync         time.Duration
+	driftPeriod    time.Duration
+	driftRotation  time.Duration
 	shutdown       time.Duration
 
 	metrics        bool
@@ -67,33 +70,46 @@ const (
 // lookup reads an environment variable; it is os.LookupEnv except in tests.
 type lookup func(name string) (string, bool)
 
-// parseOptions reads flags from args and their defaults from the environment. Every problem is reported, by
-// the name of the flag or variable. It returns flag.ErrHelp when help was asked for.
-func parseOptions(set *flag.FlagSet, args []string, env lookup) (options, error) {
-	e := environment{lookup: env}
-	o := options{}
+// operatorFlags declares the operator's flags, whose defaults are read from the environment. What it returns gives the options once
+// the flags are parsed; its error tells every problem, by the name of the flag or variable.
+func operatorFlags(set *pflag.FlagSet, env lookup) func() (options, error) {
+	e := &environment{lookup: env}
+	o := &options{}
 	var namespaces string
-	set.StringVar(&namespaces, "namespaces", e.text("NAMESPACE", ""), "comma-separated namespaces to work in; empty means all (NAMESPACE)")
-	set.StringVar(&o.operatorNamespace, "operator-namespace", e.text("POD_NAMESPACE", "apisync-system"), "namespace of the operator itself: its lease and the key of its digests (POD_NAMESPACE)")
-	set.StringVar(&o.clusterID, "cluster-id", e.text("CLUSTER_ID", ""), "marks this cluster's APIs, where several clusters share a management API; empty means unmarked (CLUSTER_ID)")
+	namespacesFlag(set, &namespaces, e)
+	operatorNamespaceFlag(set, &o.operatorNamespace, e)
+	clusterIDFlag(set, &o.clusterID, e)
 	set.BoolVar(&o.leaderElection, "leader-elect", e.boolean("ENABLE_LEADER_ELECTION", false), "let one of several replicas work (ENABLE_LEADER_ELECTION)")
 	set.BoolVar(&o.applyCRDs, "apply-crds", e.boolean("APPLY_CRDS", false), "apply the CRDs at start (APPLY_CRDS)")
 	set.BoolVar(&o.allowGKO, "allow-gko", e.boolean("ALLOW_GKO", false), "start although a Gravitee Kubernetes Operator works in another namespace (ALLOW_GKO)")
 	set.StringVar(&o.strategy, "reconcile-strategy", e.text("RECONCILE_STRATEGY", strategyOnSpecChange), "onSpecChange, or always: write every API again after a start (RECONCILE_STRATEGY)")
 	set.IntVar(&o.workers, "max-concurrent-reconciles", e.number("MAX_CONCURRENT_RECONCILES", 64), "objects of a kind that are worked on at once; those of one context take at most three quarters (MAX_CONCURRENT_RECONCILES)")
-	set.DurationVar(&o.resync, "resync", e.duration("RESYNC_PERIOD", 10*time.Minute), "how often what is in step is compared again (RESYNC_PERIOD)")
+	set.DurationVar(&o.resync, "resync", e.duration("RESYNC_PERIOD", 10*time.Minute), "how often a context that is well is probed again (RESYNC_PERIOD)")
+	set.DurationVar(&o.driftPeriod, "drift-period", e.duration("DRIFT_PERIOD", 5*time.Minute), "time between two bulk looks at the remote APIs of a context (DRIFT_PERIOD)")
+	set.DurationVar(&o.driftRotation, "drift-rotation", e.duration("DRIFT_ROTATION", time.Hour), "time within which each remote API is read in full (DRIFT_ROTATION)")
 	set.DurationVar(&o.shutdown, "shutdown-timeout", e.duration("SHUTDOWN_TIMEOUT", 25*time.Second), "how long work in flight may take to finish at the end (SHUTDOWN_TIMEOUT)")
-	metricsFlags(set, &o, &e)
-	httpFlags(set, &o.http, &e)
-	logFlags(set, &o.log, &e)
-	if err := set.Parse(args); err != nil {
-		return options{}, err
+	metricsFlags(set, o, e)
+	httpFlags(set, &o.http, e)
+	logFlags(set, &o.log, e)
+	return func() (options, error) {
+		o.namespaces = split(namespaces)
+		return *o, errors.Join(append(e.problems, o.problems()...)...)
 	}
-	o.namespaces = split(namespaces)
-	return o, errors.Join(append(e.problems, o.problems()...)...)
 }
 
-func metricsFlags(set *flag.FlagSet, o *options, e *environment) {
+func namespacesFlag(set *pflag.FlagSet, namespaces *string, e *environment) {
+	set.StringVar(namespaces, "namespaces", e.text("NAMESPACE", ""), "comma-separated namespaces that the operator works in; empty means all (NAMESPACE)")
+}
+
+func operatorNamespaceFlag(set *pflag.FlagSet, namespace *string, e *environment) {
+	set.StringVar(namespace, "operator-namespace", e.text("POD_NAMESPACE", "apisync-system"), "namespace of the operator itself: its lease and the key of its digests (POD_NAMESPACE)")
+}
+
+func clusterIDFlag(set *pflag.FlagSet, id *string, e *environment) {
+	set.StringVar(id, "cluster-id", e.text("CLUSTER_ID", ""), "marks this cluster's APIs, where several clusters share a management API; empty means unmarked (CLUSTER_ID)")
+}
+
+func metricsFlags(set *pflag.FlagSet, o *options, e *environment) {
 	set.BoolVar(&o.metrics, "metrics", e.boolean("ENABLE_METRICS", false), "serve metrics (ENABLE_METRICS)")
 	set.StringVar(&o.metricsAddress, "metrics-bind-address", ":"+strconv.Itoa(e.number("METRICS_PORT", 8080)), "address of the metrics (METRICS_PORT)")
 	set.BoolVar(&o.metricsSecure, "metrics-secure", e.boolean("SECURE_METRICS", false), "serve metrics by HTTPS to authorised clients only (SECURE_METRICS)")
@@ -101,7 +117,7 @@ func metricsFlags(set *flag.FlagSet, o *options, e *environment) {
 	set.StringVar(&o.probesAddress, "health-probe-bind-address", ":"+strconv.Itoa(e.number("PROBES_PORT", 8081)), "address of /healthz and /readyz (PROBES_PORT)")
 }
 
-func httpFlags(set *flag.FlagSet, o *httpOptions, e *environment) {
+func httpFlags(set *pflag.FlagSet, o *httpOptions, e *environment) {
 	seconds := e.number("HTTP_CLIENT_TIMEOUT_SECONDS", 5)
 	set.DurationVar(&o.timeout, "http-timeout", time.Duration(seconds)*time.Second, "how long one request to a management API may take (HTTP_CLIENT_TIMEOUT_SECONDS)")
 	set.IntVar(&o.inFlight, "http-max-in-flight", e.number("HTTP_CLIENT_MAX_IN_FLIGHT", 16), "requests to the management API of one context at once (HTTP_CLIENT_MAX_IN_FLIGHT)")
@@ -117,7 +133,7 @@ func httpFlags(set *flag.FlagSet, o *httpOptions, e *environment) {
 	}
 }
 
-func logFlags(set *flag.FlagSet, o *logOptions, e *environment) {
+func logFlags(set *pflag.FlagSet, o *logOptions, e *environment) {
 	set.StringVar(&o.format, "log-format", e.text("LOGS_FORMAT", "json"), "json or console (LOGS_FORMAT)")
 	set.StringVar(&o.level, "log-level", e.text("LOGS_LEVEL", "info"), "debug, info, warn or error (LOGS_LEVEL)")
 	o.levelCase = e.text("LOGS_LEVEL_CASE", "lower")
@@ -129,26 +145,40 @@ func logFlags(set *flag.FlagSet, o *logOptions, e *environment) {
 var clusterIDs = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$`)
 
 func (o options) problems() []error {
-	var problems []error
-	add := func(bad bool, format string, args ...any) {
-		if bad {
-			problems = append(problems, fmt.Errorf(format, args...))
-		}
-	}
-	add(o.strategy != strategyOnSpecChange && o.strategy != strategyAlways,
+	problems := problems{}
+	problems.add(o.strategy != strategyOnSpecChange && o.strategy != strategyAlways,
 		"reconcile-strategy (RECONCILE_STRATEGY): %q isn't known; use %s or %s", o.strategy, strategyOnSpecChange, strategyAlways)
-	add(o.workers < 1, "max-concurrent-reconciles (MAX_CONCURRENT_RECONCILES): %d is too few; use 1 or more", o.workers)
-	add(o.http.inFlight < 1, "http-max-in-flight (HTTP_CLIENT_MAX_IN_FLIGHT): %d is too few; use 1 or more", o.http.inFlight)
-	add(o.http.timeout <= 0, "http-timeout (HTTP_CLIENT_TIMEOUT_SECONDS): %s isn't positive", o.http.timeout)
-	add(o.resync < time.Second, "resync (RESYNC_PERIOD): %s is too short; use 1s or more", o.resync)
-	add(o.clusterID != "" && !clusterIDs.MatchString(o.clusterID),
-		"cluster-id (CLUSTER_ID): %q has other characters than a-z, 0-9, - and ., or more than 63", o.clusterID)
-	add(o.log.format != "json" && o.log.format != "console", "log-format (LOGS_FORMAT): %q isn't known; use json or console", o.log.format)
-	if o.http.proxy.enabled && !o.http.proxy.system {
-		_, err := url.ParseRequestURI(o.http.proxy.url)
-		add(err != nil, "HTTP_CLIENT_PROXY_URL isn't a URL; set it, or HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY=true")
+	problems.add(o.workers < 1, "max-concurrent-reconciles (MAX_CONCURRENT_RECONCILES): %d is too few; use 1 or more", o.workers)
+	problems.add(o.resync < time.Second, "resync (RESYNC_PERIOD): %s is too short; use 1s or more", o.resync)
+	problems.add(o.driftPeriod < time.Second, "drift-period (DRIFT_PERIOD): %s is too short; use 1s or more", o.driftPeriod)
+	problems.add(o.driftRotation < time.Second, "drift-rotation (DRIFT_ROTATION): %s is too short; use 1s or more", o.driftRotation)
+	problems.add(o.log.format != "json" && o.log.format != "console", "log-format (LOGS_FORMAT): %q isn't known; use json or console", o.log.format)
+	return append(append(problems, o.http.problems()...), clusterIDProblems(o.clusterID)...)
+}
+
+func (o httpOptions) problems() []error {
+	problems := problems{}
+	problems.add(o.inFlight < 1, "http-max-in-flight (HTTP_CLIENT_MAX_IN_FLIGHT): %d is too few; use 1 or more", o.inFlight)
+	problems.add(o.timeout <= 0, "http-timeout (HTTP_CLIENT_TIMEOUT_SECONDS): %s isn't positive", o.timeout)
+	if o.proxy.enabled && !o.proxy.system {
+		_, err := url.ParseRequestURI(o.proxy.url)
+		problems.add(err != nil, "HTTP_CLIENT_PROXY_URL isn't a URL; set it, or HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY=true")
 	}
 	return problems
+}
+
+func clusterIDProblems(id string) []error {
+	problems := problems{}
+	problems.add(id != "" && !clusterIDs.MatchString(id), "cluster-id (CLUSTER_ID): %q has other characters than a-z, 0-9, - and ., or more than 63", id)
+	return problems
+}
+
+type problems []error
+
+func (p *problems) add(bad bool, format string, args ...any) {
+	if bad {
+		*p = append(*p, fmt.Errorf(format, args...))
+	}
 }
 
 // perContext is how many objects of one context are worked on at once: more than its requests in flight

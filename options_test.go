@@ -6,8 +6,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,15 +13,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 )
 
 func parse(env map[string]string, args ...string) (options, error) {
-	set := flag.NewFlagSet("apisync", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	return parseOptions(set, args, func(name string) (string, bool) {
+	set := pflag.NewFlagSet("apisync", pflag.ContinueOnError)
+	read := operatorFlags(set, func(name string) (string, bool) {
 		value, ok := env[name]
 		return value, ok
 	})
+	if err := set.Parse(args); err != nil {
+		return options{}, err
+	}
+	return read()
 }
 
 func TestEnvironmentOfGKOIsUnderstood(t *testing.T) {
@@ -40,7 +42,7 @@ func TestEnvironmentOfGKOIsUnderstood(t *testing.T) {
 	}
 	want := options{
 		namespaces: []string{"a", "b"}, operatorNamespace: "apisync-system", leaderElection: true, applyCRDs: true,
-		strategy: "always", workers: 3, resync: 10 * time.Minute, shutdown: 25 * time.Second,
+		strategy: "always", workers: 3, resync: 10 * time.Minute, driftPeriod: 5 * time.Minute, driftRotation: time.Hour, shutdown: 25 * time.Second,
 		metrics: true, metricsAddress: ":9090", metricsSecure: true, metricsCertDir: "/certs", probesAddress: ":9091",
 		http: httpOptions{
 			timeout: 7 * time.Second, insecureSkipVerify: true, inFlight: 16,

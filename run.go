@@ -16,7 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -37,6 +36,7 @@ import (
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/mapi/gravitee"
 	"github.com/apisync/apisync/internal/metrics"
+	"github.com/apisync/apisync/internal/orphan"
 )
 
 // Event sources are those of GKO (shared/reference/gko-compatibility.md 5.2).
@@ -47,6 +47,9 @@ const (
 
 // breakerThreshold is how many failed requests in a row make a context's requests pause.
 const breakerThreshold = 5
+
+// sweepsAtOnce is how many contexts are looked at in bulk at once.
+const sweepsAtOnce = 4
 
 // run works until ctx ends, and then until what is in flight is finished.
 func run(ctx context.Context, config *rest.Config, o options) error {
@@ -160,12 +163,19 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	if err != nil {
 		return err
 	}
-	changed, recheck := newWaker(), newWaker()
-	parked := make(chan event.GenericEvent, 4*wakerBuffer)
-	pool := mapi.NewPool(changed.wake)
+	changed, swept, recheck := newWaker(), newWaker(), newWaker()
+	woken := make(chan event.TypedGenericEvent[controller.Wake], wakerBuffer)
+	wake := func(object controller.Wake) { woken <- event.TypedGenericEvent[controller.Wake]{Object: object} }
+	pool := mapi.NewPool(func(contextName string) {
+		changed.wake(contextName)
+		swept.wake(contextName)
+	})
+	times := controller.Times{Period: o.driftPeriod, Rotation: o.driftRotation}
+	waiting := &controller.Waiting{}
 	measured := metrics.New(ctrlmetrics.Registry)
+	ctrlmetrics.Registry.MustRegister(metrics.NewObjects(mgr.GetCache(), time.Now))
 	contexts := &controller.Contexts{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Pool: pool, Resync: o.resync,
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Pool: pool, Resync: o.resync, Times: times, Meter: measured,
 		Registry: mapi.Registry{
 			mapi.DefaultType: gravitee.New(gravitee.Options{Timeout: o.http.timeout, Version: version}),
 		},
@@ -177,12 +187,16 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	}
 	apis := &controller.APIDefinitions{
 		Client: mgr.GetClient(), Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey,
-		Cluster: o.clusterID, Resync: o.resync, Now: time.Now,
-		Gate: controller.NewGate(o.perContext(), func(name types.NamespacedName) {
-			api := &v1alpha1.ApiDefinition{}
-			api.Namespace, api.Name = name.Namespace, name.Name
-			parked <- event.GenericEvent{Object: api}
-		}),
+		Cluster: o.clusterID, Times: times, Rotation: controller.NewRotation(time.Now), Waiting: waiting, Meter: measured,
+		Now: time.Now, Gate: controller.NewGate(o.perContext(), wake),
+	}
+	sweeps := &controller.Sweeps{
+		Client: mgr.GetClient(), Pool: pool, Times: times, Waiting: waiting, Wake: wake, Meter: measured,
+		Now: time.Now, Jitter: jitter,
+	}
+	if o.clusterID != "" && len(o.namespaces) == 0 {
+		// Resources in a namespace that isn't watched would make orphans of their APIs.
+		sweeps.Orphans = orphan.Counter(mgr.GetClient(), o.clusterID)
 	}
 	if o.strategy == strategyAlways {
 		apis.Always = &controller.FirstSight{}
@@ -195,7 +209,8 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		controller.SetupAPIDefinitions(mgr, &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(apiEventSource), Kind: apis,
 			Finalizer: v1alpha1.ApiDefinitionFinalizer, Timeout: o.shutdown, Jitter: jitter,
-		}, changed.events, parked, controller.Options(o.workers, jitter)),
+		}, changed.events, woken, controller.Options(o.workers, jitter)),
+		controller.SetupSweeps(mgr, sweeps, swept.events, controller.Options(sweepsAtOnce, jitter)),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", cachesSynced(mgr)),
 	)

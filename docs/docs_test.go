@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+
+	"github.com/apisync/apisync/internal/cli"
 )
 
 const root = ".."
@@ -47,6 +50,67 @@ func TestConfigurationListsEverySetting(t *testing.T) {
 	}
 }
 
+// TestCommandLineListsEveryFlag makes the commands as main does: those of package cli, with the flags that options.go declares for
+// them. Each flag has to be in the table with the commands that have it.
+func TestCommandLineListsEveryFlag(t *testing.T) {
+	source := read(t, filepath.Join(root, "options.go"))
+	program := cli.Program{
+		Invoked: "apisync",
+		ClusterID: func(set *pflag.FlagSet) func() (string, error) {
+			declare(t, set, source, "clusterIDFlag")
+			return nil
+		},
+		Reach: func(set *pflag.FlagSet) func() (cli.Reach, error) {
+			declare(t, set, source, "httpFlags")
+			return nil
+		},
+		Scope: func(set *pflag.FlagSet) func() cli.Scope {
+			declare(t, set, source, "namespacesFlag", "operatorNamespaceFlag")
+			return nil
+		},
+	}
+	page := read(t, "command-line.md")
+	want := map[string][]string{}
+	for _, command := range cli.New(program).Commands() {
+		if !strings.Contains(page, "| `apisync "+command.Name()+"` |") {
+			t.Errorf("docs/command-line.md doesn't list the command %s", command.Name())
+		}
+		command.Flags().VisitAll(func(flag *pflag.Flag) {
+			name := "`--" + flag.Name + "`"
+			if flag.Shorthand != "" {
+				name = "`-" + flag.Shorthand + "`, " + name
+			}
+			want[name] = append(want[name], command.Name())
+		})
+	}
+	if len(want) < 20 {
+		t.Fatalf("found only %d flags; this test has to learn how commands are made now", len(want))
+	}
+	documented := map[string][]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| ((?:`-[a-zA-Z]`, )?`--[a-z-]+`) \\| [^|]+ \\| ([a-z, ]+) \\|").FindAllStringSubmatch(page, -1) {
+		documented[row[1]] = strings.Split(row[2], ", ")
+		slices.Sort(documented[row[1]])
+	}
+	if diff := cmp.Diff(want, documented); diff != "" {
+		t.Errorf("flags of the commands (-) and in docs/command-line.md (+):\n%s", diff)
+	}
+}
+
+// declare adds the flags that functions of options.go declare.
+func declare(t *testing.T, set *pflag.FlagSet, source string, functions ...string) {
+	t.Helper()
+	for _, name := range functions {
+		body := regexp.MustCompile(`(?s)\nfunc ` + name + `\(.*?\n}\n`).FindString(source)
+		flags := matches(body, `Var\([^,]+, "([a-z-]+)"`)
+		if len(flags) == 0 {
+			t.Fatalf("found no flag in %s of options.go; this test has to learn how they are defined now", name)
+		}
+		for _, flag := range flags {
+			set.String(flag, "", "")
+		}
+	}
+}
+
 // TestStatusListsEveryReason reads the reasons from the constants that conditions are made of.
 func TestStatusListsEveryReason(t *testing.T) {
 	page := read(t, "status.md")
@@ -67,16 +131,27 @@ func TestStatusListsEveryReason(t *testing.T) {
 	}
 }
 
+// TestMetricsAreDocumented finds what isn't listed at all; test/monitoring compares labels and types with what is really told.
 func TestMetricsAreDocumented(t *testing.T) {
-	page := read(t, "configuration.md")
-	names := matches(read(t, filepath.Join(root, "internal/metrics/metrics.go")), `Name: "([a-z_]+)"`)
-	if len(names) == 0 {
-		t.Fatal("found no metric in internal/metrics; this test has to learn how they are defined now")
+	page := read(t, "monitoring.md")
+	files, err := filepath.Glob(filepath.Join(root, "internal/metrics/*.go"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range names {
-		if !strings.Contains(page, "`"+name+"`") {
-			t.Errorf("docs/configuration.md doesn't explain the metric %s", name)
+	var found int
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
 		}
+		for _, name := range matches(read(t, file), `"(apisync_[a-z_]+)"`) {
+			found++
+			if !strings.Contains(page, "| `"+name+"` |") {
+				t.Errorf("docs/monitoring.md doesn't list the metric %s", name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found only %d metrics in internal/metrics; this test has to learn how they are defined now", found)
 	}
 }
 

@@ -28,15 +28,28 @@ var allowed = map[string][]string{
 	"internal/mapi/mapitest": {"internal/mapi", "internal/model", "internal/fault"},
 	"internal/gather":        {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault"},
 	"internal/lifecycle":     {"api/v1alpha1", "internal/fault"},
-	"internal/metrics":       {"internal/mapi", "internal/model", "internal/fault"},
+	"internal/metrics":       {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault"},
 	"internal/install":       {},
 	"internal/controller": {
 		"api/v1alpha1", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/model", "internal/translate",
 	},
+	"internal/mask":     {"internal/model"},
+	"internal/manifest": {"api/v1alpha1", "config/crd", "internal/mask", "internal/model"},
+	"internal/cli": {
+		"api/v1alpha1", "config/crd", "internal/controller", "internal/fault", "internal/gather", "internal/install", "internal/lifecycle",
+		"internal/manifest", "internal/mapi", "internal/mask", "internal/model", "internal/orphan", "internal/plan", "internal/translate",
+	},
+	"internal/plan": {
+		"api/v1alpha1", "internal/controller", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/mask",
+		"internal/model", "internal/translate",
+	},
+	"internal/orphan": {
+		"api/v1alpha1", "internal/fault", "internal/gather", "internal/mapi", "internal/mask", "internal/model", "internal/translate",
+	},
 }
 
 // leaves may import nothing of Kubernetes: a back end gets plain data, and so does what it is made of.
-var leaves = []string{"internal/fault", "internal/model", "internal/mapi", "internal/mapi/gravitee", "internal/mapi/mapitest"}
+var leaves = []string{"internal/fault", "internal/model", "internal/mapi", "internal/mapi/gravitee", "internal/mapi/mapitest", "internal/mask"}
 
 func TestDirectionOfDependencies(t *testing.T) {
 	for name, imports := range ourPackages(t) {

@@ -18,6 +18,9 @@ const (
 	ResolvedRefsCondition = "ResolvedRefs"
 	// ServedCondition is False when the management API accepts an API that no gateway will serve.
 	ServedCondition = "Served"
+	// DriftedCondition is True while the remote object isn't as it was written last, because of others. It is absent
+	// where nobody looks (DriftPolicyOff).
+	DriftedCondition = "Drifted"
 	// DeletableCondition is False on an object whose deletion is asked for while others still use it.
 	DeletableCondition = "Deletable"
 )
@@ -39,6 +42,20 @@ const (
 	ResolvedRefsReason = "ResolvedRefs"
 	// GroupNotFoundReason goes with ResolvedRefs=False when only a Group is missing, which stops nothing.
 	GroupNotFoundReason = "GroupNotFound"
+)
+
+// Reasons of the condition Drifted.
+const (
+	// DriftInStepReason goes with Drifted=False: nothing differs.
+	DriftInStepReason = "InStep"
+	// DriftCorrectedReason goes with Drifted=False: something differed, and was put right.
+	DriftCorrectedReason = "Corrected"
+	// DriftEditedReason goes with Drifted=True: the message names the fields.
+	DriftEditedReason = "Edited"
+	// DriftDeletedReason goes with Drifted=True: the remote object is gone.
+	DriftDeletedReason = "Deleted"
+	// DriftNotCorrectableReason goes with Drifted=True: writing doesn't change the fields that the message names.
+	DriftNotCorrectableReason = "NotCorrectable"
 )
 
 // Values of status.processingStatus.

@@ -41,4 +41,22 @@ const (
 	DeletionPolicyAnnotation = "apisync.github.io/deletion-policy"
 	// DeletionPolicyOrphan leaves the remote object where it is.
 	DeletionPolicyOrphan = "orphan"
+	// DriftPolicyAnnotation says what happens when the remote object was edited or deleted elsewhere: one of the
+	// DriftPolicy values. On a ManagementContext it is the default of the objects that are published through it.
+	DriftPolicyAnnotation = "apisync.github.io/drift-policy"
+	// DriftPeriodAnnotation on a ManagementContext is the time between two bulk looks at its remote objects, as a
+	// duration such as 5m.
+	DriftPeriodAnnotation = "apisync.github.io/drift-period"
+	// DriftRotationAnnotation on a ManagementContext is the time within which each remote object is read in full.
+	DriftRotationAnnotation = "apisync.github.io/drift-rotation"
+)
+
+// Values of DriftPolicyAnnotation.
+const (
+	// DriftPolicyCorrect puts the wanted state back. It is the default.
+	DriftPolicyCorrect = "correct"
+	// DriftPolicyReport tells about it and leaves it.
+	DriftPolicyReport = "report"
+	// DriftPolicyOff doesn't look.
+	DriftPolicyOff = "off"
 )

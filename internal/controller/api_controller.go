@@ -42,8 +42,15 @@ type APIDefinitions struct {
 	Cluster string
 	// Always re-applies every API when it is seen for the first time by this process (RECONCILE_STRATEGY=always).
 	Always *FirstSight
-	// Resync is how often an API that is in step is compared again.
-	Resync time.Duration
+	// Times says how often remote APIs are looked at.
+	Times Times
+	// Rotation spreads the deep reads of APIs that nothing seems to have touched; nil reads deeply whenever an API is
+	// looked at.
+	Rotation *Rotation
+	// Waiting keeps the APIs that wait for the first bulk look at their context; nil with Rotation.
+	Waiting *Waiting
+	// Meter is told what happens; nil means nobody is.
+	Meter Meter
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -56,20 +63,23 @@ func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) 
 	if err := translate.Check(api); err != nil {
 		return lifecycle.Outcome{}, err
 	}
-	lease, known, err := a.lease(ctx, api)
+	terms, known, err := a.terms(ctx, api)
 	if err != nil || !known {
 		return a.withoutContext(api, known, err)
 	}
-	leave, entered := a.Gate.Enter(lease.Name, client.ObjectKeyFromObject(api))
+	if a.atRest(api, terms) {
+		return a.untilDue(lifecycle.Outcome{Deferred: true}, api, terms), nil
+	}
+	leave, entered := a.Gate.Enter(terms.Name, Wake{Name: client.ObjectKeyFromObject(api), Urgent: !isInStep(api)})
 	if !entered {
 		return lifecycle.Outcome{Deferred: true}, nil
 	}
-	defer leave()
 	inStep := isInStep(api)
-	outcome, err := a.publish(ctx, api, lease)
-	if err = a.blame(lease, err); inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
-		return lifecycle.Outcome{Deferred: true}, err
+	outcome, err := a.publish(ctx, api, terms)
+	if err = a.blame(terms.Lease, err); inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
+		outcome = lifecycle.Outcome{Deferred: true}
 	}
+	outcome.Release = leave
 	return outcome, err
 }
 
@@ -79,18 +89,36 @@ type unseen struct{ error }
 
 func (u unseen) Unwrap() error { return u.error }
 
-// lease borrows the client of the API's context.
-func (a *APIDefinitions) lease(ctx context.Context, api *v1alpha1.ApiDefinition) (mapi.Lease, bool, error) {
+// terms are what an API is published under: a client for its context, and how drift is dealt with.
+type terms struct {
+	mapi.Lease
+
+	policy string
+	times  Times
+	// contextUID is that of the ManagementContext.
+	contextUID string
+}
+
+// terms borrows the client of the API's context. known is false while nothing can be said about the context yet.
+func (a *APIDefinitions) terms(ctx context.Context, api *v1alpha1.ApiDefinition) (found terms, known bool, err error) {
 	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
 	if err != nil {
-		return mapi.Lease{}, true, err
+		return terms{}, true, err
 	}
 	lease, known, err := a.Pool.Get(string(managed.UID))
 	if err == nil && lease.Revision != managed.Generation {
 		// The context's own reconciler is about to probe its new spec; it wakes this API when it is done.
-		return mapi.Lease{}, false, nil
+		return terms{}, false, nil
 	}
-	return lease, known, err
+	if err != nil || !known {
+		return terms{}, known, err
+	}
+	found = terms{Lease: lease, contextUID: string(managed.UID)}
+	if found.policy, err = driftPolicy(api, managed); err != nil {
+		return terms{}, true, err
+	}
+	found.times, err = a.Times.of(managed)
+	return found, true, err
 }
 
 // withoutContext is met while nothing may be sent. An API whose present generation was published keeps its
@@ -120,40 +148,52 @@ func (a *APIDefinitions) blame(lease mapi.Lease, err error) error {
 	return fault.New(fault.Transient, fault.ReasonContextNotReady, "context %s: %w", lease.Name, err)
 }
 
-func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (lifecycle.Outcome, error) {
-	if err := a.soleOwner(ctx, api, lease); err != nil {
+func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms) (lifecycle.Outcome, error) {
+	if err := a.soleOwner(ctx, api, terms.Lease); err != nil {
 		return lifecycle.Outcome{}, err
 	}
-	result, err := a.moveAndReconcile(ctx, api, lease)
+	result, err := a.moveAndReconcile(ctx, api, terms)
 	if err != nil {
-		return lifecycle.Outcome{}, err
+		return result.unfinished(), err
 	}
-	a.recordPlace(api, lease)
+	a.recordPlace(api, terms.Lease)
+	if a.Rotation != nil {
+		a.Rotation.Done(api.UID, terms.times.Rotation)
+	}
 	outcome := lifecycle.Outcome{
-		Done: result.done, Warnings: result.warnings, Requeue: a.Resync,
-		Message:    readyText(api, result.comparison),
-		Conditions: []metav1.Condition{served(api, result.comparison)},
+		Done: result.done, DoneReason: result.doneReason, Warnings: result.warnings, Events: result.events,
+		Message:    readyText(api, result),
+		Conditions: []metav1.Condition{served(api, result.comparison), result.drifted(api)},
 	}
-	return outcome, severe(api)
+	return a.untilDue(outcome, api, terms), severe(api)
 }
 
-func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (result, error) {
-	old, moved := movedFrom(api, lease)
-	if !moved {
-		return a.reconcile(ctx, api, lease)
+// untilDue lets the API come back when it is its turn to be read in full.
+func (a *APIDefinitions) untilDue(outcome lifecycle.Outcome, api *v1alpha1.ApiDefinition, terms terms) lifecycle.Outcome {
+	outcome.Requeue = terms.times.Rotation
+	if a.Rotation != nil {
+		outcome.Requeue, outcome.Exact = a.Rotation.Wait(api.UID, terms.times.Rotation), true
 	}
-	before, err := a.leaveBefore(ctx, api, lease, old)
+	return outcome
+}
+
+func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms) (result, error) {
+	old, moved := movedFrom(api, terms.Lease)
+	if !moved {
+		return a.reconcile(ctx, api, terms)
+	}
+	before, err := a.leaveBefore(ctx, api, terms.Lease, old)
 	if err != nil {
 		return result{}, err
 	}
 	// What was written to the old place says nothing about the new one.
 	sync := syncOf(&api.Status)
 	sync.Digest, sync.Marker, sync.Unresolved = "", "", nil
-	found, err := a.reconcile(ctx, api, lease)
+	found, err := a.reconcile(ctx, api, terms)
 	if err != nil {
-		return result{}, err
+		return found, err
 	}
-	after, err := a.leaveAfter(ctx, api, lease, old)
+	after, err := a.leaveAfter(ctx, api, terms.Lease, old)
 	found.warnings = slices.Concat(before, found.warnings, after)
 	return found, err
 }
@@ -166,15 +206,35 @@ func severe(api *v1alpha1.ApiDefinition) error {
 	return fault.New(fault.Terminal, fault.ReasonControlPlane, "the management API reports: %s", naming(api.Status.Errors.Severe))
 }
 
+// result is what a reconciliation learned and did.
 type result struct {
-	done       string
-	warnings   []string
-	comparison mapi.Comparison
+	policy string
+	// drift is what others did, corrects whether it is to be put right, wrote whether anything was written.
+	drift           drift
+	corrects, wrote bool
+	// pending tells about drift that was noticed, in case nothing comes of its correction.
+	pending metav1.Condition
+	// marker is that of the state which was read back after a write.
+	marker           string
+	done, doneReason string
+	warnings         []string
+	events           []lifecycle.Event
+	comparison       mapi.Comparison
 }
 
-// reconcile observes, decides and applies, and leaves what it learned in the status in memory.
-func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) (result, error) {
-	store := lease.Client.APIs()
+// unfinished is what remains to be told when the reconciliation failed.
+func (r result) unfinished() lifecycle.Outcome {
+	outcome := lifecycle.Outcome{Events: r.events}
+	if r.pending.Type != "" {
+		outcome.Conditions = []metav1.Condition{r.pending}
+	}
+	return outcome
+}
+
+// reconcile observes, decides and applies, and leaves what it learned in the status in memory. Beside an error the result
+// holds what was noticed before.
+func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms) (result, error) {
+	store := terms.Client.APIs()
 	seen, err := store.Observe(ctx, mapi.Ref{Key: translate.CrossID(api), ID: translate.RecordedID(api)})
 	if err != nil {
 		return result{}, unseen{err}
@@ -189,41 +249,95 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 			return result{}, unseen{err}
 		}
 	}
-	digest, err := want.Digest(a.DigestKey)
+	digest, err := a.wantedDigest(api)
 	if err != nil {
-		return result{}, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
+		return result{}, err
 	}
-	decided, err := decide(a.state(api, lease, seen, comparison, digest))
+	decided, err := decide(a.state(api, terms, seen, comparison, digest))
 	if err != nil {
 		return result{}, err
 	}
 	if a.Always.First(api.UID) && !decided.write {
 		decided.write, decided.reason = true, "every API is written again after a start (RECONCILE_STRATEGY=always)"
+		decided.operation = OperationUpdate
 	}
-	found := result{comparison: comparison}
+	found := result{policy: terms.policy, comparison: comparison, drift: decided.drift, corrects: decided.write}
+	a.notice(api, terms.Lease, &found)
 	if decided.warning != "" {
 		found.warnings = append(found.warnings, decided.warning)
 	}
 	if !decided.write {
-		return found, a.adopt(ctx, api, lease, want, seen, digest)
+		return found, a.leaveAsIs(ctx, api, terms.Lease, want, seen, decided.drift)
 	}
-	if err := a.apply(ctx, api, store, want, digest, &found); err != nil {
-		return result{}, err
+	err = a.apply(ctx, api, store, want, &found)
+	a.meter().Operation(terms.Name, kindAPIDefinition, decided.operation, err)
+	if err != nil {
+		return found, err
 	}
 	found.done = fmt.Sprintf("Published API %s, since %s", api.Status.ID, decided.reason)
+	a.tellCorrection(terms.Lease, &found)
 	return found, nil
 }
 
-func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, lease mapi.Lease, seen mapi.Observation, comparison mapi.Comparison, digest string) state {
-	s := state{
-		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster,
-		owned: seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
+// leaveAsIs ends a reconciliation that writes nothing.
+func (a *APIDefinitions) leaveAsIs(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want model.API, seen mapi.Observation, drift drift) error {
+	switch {
+	case drift.deleted:
+		return fault.New(fault.Terminal, ReasonDeletedElsewhere,
+			"API %s was deleted elsewhere; it is left so (drift policy %s): change the resource or its drift policy to create it again",
+			api.Status.ID, v1alpha1.DriftPolicyReport)
+	case !seen.Exists, drift.found() && seen.Ref.ID != api.Status.ID:
+		return nil // the identity that the resource remembers must survive
 	}
-	_, s.moved = movedFrom(api, lease)
+	return a.adopt(ctx, api, lease, want, seen)
+}
+
+// tellCorrection counts drift that was put right, or can't be.
+func (a *APIDefinitions) tellCorrection(lease mapi.Lease, found *result) {
+	if !found.drift.found() {
+		return
+	}
+	found.doneReason = "DriftCorrected"
+	event := DriftCorrected
+	if len(found.uncorrected()) > 0 {
+		event = DriftUncorrectable
+	}
+	a.meter().Drift(lease.Name, kindAPIDefinition, event)
+}
+
+func (a *APIDefinitions) meter() Meter {
+	if a.Meter == nil {
+		return unmetered{}
+	}
+	return a.Meter
+}
+
+func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen mapi.Observation, comparison mapi.Comparison, digest string) state {
+	s := state{
+		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster, policy: terms.policy,
+		owned:   seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
+		written: api.Status.ObservedGeneration == api.Generation && api.Status.ID != "",
+	}
+	_, s.moved = movedFrom(api, terms.Lease)
 	if sync := api.Status.Sync; sync != nil && model.Comparable(sync.Digest, a.DigestKey) {
 		s.recorded, s.unresolved = sync.Digest, sync.Unresolved
 	}
 	return s
+}
+
+// wantedDigest is that of the wanted state under the identities that the status remembers: an API that was made again elsewhere has
+// others, which doesn't make what is wanted another.
+func (a *APIDefinitions) wantedDigest(api *v1alpha1.ApiDefinition) (string, error) {
+	want, err := a.wanted(api, mapi.Observation{})
+	if err != nil {
+		return "", err
+	}
+	return a.digest(want)
+}
+
+func (a *APIDefinitions) digest(want model.API) (string, error) {
+	digest, err := want.Digest(a.DigestKey)
+	return digest, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
 }
 
 // wanted translates with the identities that exist remotely, or with those of a new API.
@@ -237,7 +351,11 @@ func (a *APIDefinitions) wanted(api *v1alpha1.ApiDefinition, seen mapi.Observati
 }
 
 // adopt records the identity of an API that is as wanted already, without writing to it.
-func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want model.API, seen mapi.Observation, digest string) error {
+func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want model.API, seen mapi.Observation) error {
+	digest, err := a.digest(want)
+	if err != nil {
+		return err
+	}
 	if err := a.claim(ctx, api, seen.Ref.ID); err != nil {
 		return err
 	}
@@ -259,11 +377,36 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 
 // apply writes the API and reads it back: what still differs then can't be changed by writing, and must not
 // be tried again and again.
-func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want model.API, digest string, found *result) error {
+func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want model.API, found *result) error {
 	if err := a.claim(ctx, api, want.ID); err != nil {
 		return err
 	}
-	receipt, err := store.Apply(ctx, want, mapi.Commit)
+	known := unresolvedBefore(api)
+	if err := a.write(ctx, api, store, &want, found); err != nil {
+		return err
+	}
+	a.verify(ctx, store, want, found)
+	if len(unexpected(found.comparison.Differences, known, true)) > 0 {
+		// Somebody else may have written in between. Only what two writes in a row don't change is left.
+		if err := a.write(ctx, api, store, &want, found); err != nil {
+			return err
+		}
+		a.verify(ctx, store, want, found)
+	}
+	a.remember(api, found)
+	return nil
+}
+
+func unresolvedBefore(api *v1alpha1.ApiDefinition) []string {
+	if api.Status.Sync == nil {
+		return nil
+	}
+	return api.Status.Sync.Unresolved
+}
+
+// write sends the wanted state once, and learns the identities that the management API gave it.
+func (a *APIDefinitions) write(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want *model.API, found *result) error {
+	receipt, err := store.Apply(ctx, *want, mapi.Commit)
 	if err != nil {
 		return err
 	}
@@ -274,15 +417,16 @@ func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition,
 	status.Plans = receipt.Ref.Parts
 	status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
 	sync := syncOf(status)
-	sync.Digest, sync.Unresolved, sync.Marker = digest, nil, ""
+	sync.Unresolved, sync.Marker = nil, ""
+	found.wrote, found.comparison.Differences = true, nil
 	want.ID, want.Reported = receipt.Ref.ID, receipt.Warnings
-	a.verify(ctx, store, want, sync, found)
-	return nil
+	sync.Digest, err = a.wantedDigest(api)
+	return err
 }
 
 // verify fills in what only reading back can tell. The write is done, so a failure to read is no failure of
 // the reconciliation: the next one reads again.
-func (a *APIDefinitions) verify(ctx context.Context, store mapi.Store[model.API], want model.API, sync *v1alpha1.SyncStatus, found *result) {
+func (a *APIDefinitions) verify(ctx context.Context, store mapi.Store[model.API], want model.API, found *result) {
 	seen, err := store.Observe(ctx, mapi.Ref{Key: want.Key, ID: want.ID})
 	if err != nil || !seen.Exists {
 		return
@@ -291,15 +435,18 @@ func (a *APIDefinitions) verify(ctx context.Context, store mapi.Store[model.API]
 	if err != nil {
 		return
 	}
-	sync.Marker = seen.Marker
-	for _, difference := range comparison.Differences {
-		sync.Unresolved = append(sync.Unresolved, difference.Path)
-	}
-	if len(comparison.Differences) > 0 {
+	found.comparison, found.marker = comparison, seen.Marker
+}
+
+// remember stores what was read back.
+func (a *APIDefinitions) remember(api *v1alpha1.ApiDefinition, found *result) {
+	sync := syncOf(&api.Status)
+	sync.Marker = found.marker
+	if len(found.comparison.Differences) > 0 {
+		sync.Unresolved = model.Paths(found.comparison.Differences)
 		found.warnings = append(found.warnings,
-			"the management API keeps another value than the one that was sent, and will not be asked again: "+paths(comparison.Differences))
+			"the management API keeps another value than the one that was sent, and will not be asked again: "+paths(found.comparison.Differences))
 	}
-	found.comparison = comparison
 }
 
 func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition, id string) error {
@@ -335,13 +482,17 @@ func plansOf(want model.API, parts map[string]string) map[string]string {
 	return result
 }
 
-func readyText(api *v1alpha1.ApiDefinition, comparison mapi.Comparison) string {
+func readyText(api *v1alpha1.ApiDefinition, found result) string {
 	var message strings.Builder
 	message.WriteString("In step with API " + api.Status.ID)
+	if found.drift.found() && !found.wrote {
+		message.Reset()
+		message.WriteString("Published as API " + api.Status.ID + ", but " + found.drift.left())
+	}
 	if sync := api.Status.Sync; sync != nil && len(sync.Unresolved) > 0 {
 		message.WriteString("; can't be changed by writing: " + naming(sync.Unresolved))
 	}
-	for _, finding := range comparison.Findings {
+	for _, finding := range found.comparison.Findings {
 		if finding.Severity == mapi.Warning {
 			message.WriteString("; " + finding.Message)
 		}

@@ -35,12 +35,15 @@ func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefiniti
 	if api.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan {
 		return left(id, "as its annotation "+v1alpha1.DeletionPolicyAnnotation+" asks"), nil
 	}
-	leave, entered := a.Gate.Enter(cmp.Or(recordedContext(api), specContext(api)), client.ObjectKeyFromObject(api))
+	leave, entered := a.Gate.Enter(cmp.Or(recordedContext(api), specContext(api)), Wake{Name: client.ObjectKeyFromObject(api), Urgent: true})
 	if !entered {
 		return "", lifecycle.ErrDeferred
 	}
 	defer leave()
 	parting, err := a.withdrawAll(ctx, api, id)
+	if err == nil && a.Rotation != nil {
+		a.Rotation.Forget(api.UID)
+	}
 	if err != nil {
 		err = fmt.Errorf("%w; the deletion is tried again, and the annotation %s=%s ends it without deleting API %s",
 			err, v1alpha1.DeletionPolicyAnnotation, v1alpha1.DeletionPolicyOrphan, id)
@@ -173,7 +176,9 @@ func (a *APIDefinitions) withdraw(ctx context.Context, api *v1alpha1.ApiDefiniti
 		// The claim was stored, but no write was ever confirmed: without our marks on it, it is still its author's.
 		return left(id, "since it was never written by this resource"), nil
 	}
-	return "", store.Delete(ctx, mapi.Ref{ID: id})
+	err = store.Delete(ctx, mapi.Ref{ID: id})
+	a.meter().Operation(lease.Name, kindAPIDefinition, OperationDelete, err)
+	return "", err
 }
 
 // sharer is another resource with the same remote API, which GKO allowed (shared/contract/cases/79-same-ids).

@@ -34,6 +34,10 @@ type Contexts struct {
 	Transport func(contextName string) http.RoundTripper
 	// Resync is how often a context that is well is probed again.
 	Resync time.Duration
+	// Meter is told when a context is gone; nil means nobody is.
+	Meter Meter
+	// Times are the defaults of what a context's annotations say about drift.
+	Times Times
 }
 
 // Sync dials the management API, unless nothing changed since the pooled client was made, and probes it.
@@ -66,6 +70,9 @@ func (c *Contexts) refresh(ctx context.Context, managed *v1alpha1.ManagementCont
 }
 
 func (c *Contexts) probe(ctx context.Context, managed *v1alpha1.ManagementContext) (mapi.Lease, error) {
+	if err := c.checkDriftAnnotations(managed); err != nil {
+		return mapi.Lease{}, err
+	}
 	config, secretVersion, err := gather.Config(ctx, c.Secrets, managed)
 	if err != nil {
 		return mapi.Lease{}, err
@@ -83,6 +90,15 @@ func (c *Contexts) probe(ctx context.Context, managed *v1alpha1.ManagementContex
 		return mapi.Lease{}, err
 	}
 	return lease, nil
+}
+
+// checkDriftAnnotations makes a mistake stop the context before anything is written that was meant to be left.
+func (c *Contexts) checkDriftAnnotations(managed *v1alpha1.ManagementContext) error {
+	if _, err := driftPolicy(managed); err != nil {
+		return err
+	}
+	_, err := c.Times.of(managed)
+	return err
 }
 
 func (c *Contexts) dial(config mapi.Config) (mapi.Client, error) {
@@ -138,6 +154,9 @@ func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementCon
 	uid := string(managed.UID)
 	if len(users) == 0 {
 		c.Pool.Drop(uid)
+		if c.Meter != nil {
+			c.Meter.Forget(managed.Namespace + "/" + managed.Name)
+		}
 		return "", nil
 	}
 	// The APIs can only be changed and deleted through a client: one is made after a restart, and when the spec

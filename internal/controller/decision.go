@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/model"
@@ -24,6 +25,11 @@ type state struct {
 	unresolved []string
 	// owned is true when this resource has recorded the object's id as its own before.
 	owned bool
+	// written is true when the present generation was reconciled before and the status has an id, which comes only with
+	// a write that went through, or an adoption.
+	written bool
+	// policy is what is done about drift.
+	policy string
 	// moved is true when the API was published in another place before.
 	moved bool
 	// cluster is the id of this cluster; empty when none is configured.
@@ -34,6 +40,10 @@ type state struct {
 type decision struct {
 	write  bool
 	reason string
+	// operation is the kind of write, for metrics.
+	operation string
+	// drift is what others did; it is written over unless the policy says otherwise.
+	drift drift
 	// warning tells a person about a take-over.
 	warning string
 }
@@ -42,32 +52,64 @@ type decision struct {
 // (shared/contract/README.md 5), so a write needs a reason.
 func decide(s state) (decision, error) {
 	if !s.seen.Exists {
-		return decision{write: true, reason: missingReason(s)}, nil
+		return missing(s), nil
 	}
 	if err := foreign(s.seen, s.cluster); err != nil {
 		return decision{}, err
 	}
 	result := decision{warning: takeOver(s)}
-	drifted := unexpected(s.comparison.Differences, s.unresolved, s.recorded == s.wanted)
+	differing := unexpected(s.comparison.Differences, s.unresolved, s.recorded == s.wanted)
 	switch {
 	case s.recorded != "" && s.recorded != s.wanted:
-		result.write, result.reason = true, "the wanted state changed"
-	case len(drifted) > 0 && s.recorded == "":
-		result.write, result.reason = true, "it differs from the wanted state in "+paths(drifted)
-	case len(drifted) > 0:
-		result.write, result.reason = true, "it was edited elsewhere: "+paths(drifted)
+		result.write, result.operation, result.reason = true, OperationUpdate, "the wanted state changed"
+	case len(differing) == 0:
+	case !s.wroteThis():
+		result.write, result.reason = true, "it differs from the wanted state in "+paths(differing)
+		result.operation = OperationUpdate
+		if !s.owned {
+			result.operation = OperationAdopt
+		}
+	case s.policy == v1alpha1.DriftPolicyOff:
+	default:
+		result.drift = drift{fields: differing}
+		result.correct(s)
+		if !result.write {
+			result.warning = "" // what is left isn't taken over
+		}
 	}
 	return result, nil
 }
 
-func missingReason(s state) string {
-	if s.moved {
-		return "it moves here from another place"
+// wroteThis reports whether the wanted state is the one that was published before: only then does a difference come from others.
+func (s state) wroteThis() bool {
+	if s.recorded == "" {
+		// Published by an operator that left no digest, or whose digests can't be compared.
+		return s.written
 	}
-	if s.recorded != "" {
-		return "it was deleted elsewhere"
+	return s.recorded == s.wanted
+}
+
+// missing decides about an API that isn't there.
+func missing(s state) decision {
+	result := decision{write: true, operation: OperationCreate, reason: "it doesn't exist yet"}
+	switch {
+	case s.moved:
+		result.reason = "it moves here from another place"
+	case !s.wroteThis() && s.recorded == "":
+	case s.recorded != "" && s.recorded != s.wanted:
+		result.reason = "it was deleted elsewhere, and the wanted state changed"
+	case s.policy == v1alpha1.DriftPolicyOff:
+		result = decision{}
+	default:
+		result.drift = drift{deleted: true}
+		result.correct(s)
 	}
-	return "it doesn't exist yet"
+	return result
+}
+
+// correct applies the policy to drift.
+func (d *decision) correct(s state) {
+	d.write, d.operation, d.reason = s.policy != v1alpha1.DriftPolicyReport, OperationCorrect, d.drift.text()
 }
 
 // belongsToOther reports whether the object bears the mark of another cluster.

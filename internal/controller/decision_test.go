@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/model"
@@ -117,5 +118,94 @@ func TestPathsAreCut(t *testing.T) {
 	}
 	if got := paths(many); got != "a, b, c, d, e and 2 more" {
 		t.Errorf("paths = %q", got)
+	}
+}
+
+func TestDecideAboutDrift(t *testing.T) {
+	exists := mapi.Observation{Exists: true, Name: "orders", Ref: mapi.Ref{ID: "id-1", Key: "cross-1"}}
+	edited := mapi.Comparison{Differences: []model.Difference{{Path: "name"}}}
+	cases := map[string]struct {
+		why     string
+		state   state
+		policy  string
+		write   bool
+		drifted bool
+		deleted bool
+	}{
+		"edited, correct": {
+			why: "the default puts it right", policy: v1alpha1.DriftPolicyCorrect, write: true, drifted: true,
+			state: state{seen: exists, comparison: edited, wanted: "d1", recorded: "d1", owned: true, written: true},
+		},
+		"edited, report": {
+			why: "it is told, and left", policy: v1alpha1.DriftPolicyReport, drifted: true,
+			state: state{seen: exists, comparison: edited, wanted: "d1", recorded: "d1", owned: true, written: true},
+		},
+		"edited, off": {
+			why: "nobody wants to know", policy: v1alpha1.DriftPolicyOff,
+			state: state{seen: exists, comparison: edited, wanted: "d1", recorded: "d1", owned: true, written: true},
+		},
+		"changed here and edited there, report": {
+			why: "what a person changes here is published under every policy", policy: v1alpha1.DriftPolicyReport, write: true,
+			state: state{seen: exists, comparison: edited, wanted: "d2", recorded: "d1", owned: true},
+		},
+		"changed here, off": {
+			why: "the same", policy: v1alpha1.DriftPolicyOff, write: true,
+			state: state{seen: exists, wanted: "d2", recorded: "d1", owned: true},
+		},
+		"edited, digest of another key, report": {
+			why: "a lost key must not overwrite what is to be left", policy: v1alpha1.DriftPolicyReport, drifted: true,
+			state: state{seen: exists, comparison: edited, wanted: "d1", owned: true, written: true},
+		},
+		"first publication of a claimed API, report": {
+			why: "a difference that comes from this resource is no drift", policy: v1alpha1.DriftPolicyReport, write: true,
+			state: state{seen: exists, comparison: edited, wanted: "d1", owned: true},
+		},
+		"taken over and different, report": {
+			why: "the author of the resource asks for it", policy: v1alpha1.DriftPolicyReport, write: true,
+			state: state{seen: exists, comparison: edited, wanted: "d1"},
+		},
+		"deleted, correct": {
+			why: "it comes back", policy: v1alpha1.DriftPolicyCorrect, write: true, drifted: true, deleted: true,
+			state: state{wanted: "d1", recorded: "d1", owned: true, written: true},
+		},
+		"deleted, report": {
+			why: "it is told, and left", policy: v1alpha1.DriftPolicyReport, drifted: true, deleted: true,
+			state: state{wanted: "d1", recorded: "d1", owned: true, written: true},
+		},
+		"deleted, off": {
+			why: "nobody wants to know", policy: v1alpha1.DriftPolicyOff,
+			state: state{wanted: "d1", recorded: "d1", owned: true, written: true},
+		},
+		"deleted and changed here, report": {
+			why: "a change asks for it to be there", policy: v1alpha1.DriftPolicyReport, write: true,
+			state: state{wanted: "d2", recorded: "d1", owned: true},
+		},
+		"deleted, digest of another key, report": {
+			why: "a lost key is no reason to create again what is to be left", policy: v1alpha1.DriftPolicyReport, drifted: true, deleted: true,
+			state: state{wanted: "d1", owned: true, written: true},
+		},
+		"new, report": {
+			why: "a new API is created under every policy", policy: v1alpha1.DriftPolicyReport, write: true,
+			state: state{wanted: "d1"},
+		},
+		"moves here, report": {
+			why: "it was never here", policy: v1alpha1.DriftPolicyReport, write: true,
+			state: state{wanted: "d1", owned: true, written: true, moved: true},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.state.policy = c.policy
+			got, err := decide(c.state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.write != c.write || got.drift.found() != c.drifted || got.drift.deleted != c.deleted {
+				t.Errorf("write %v, drift %v, deleted %v: %s", got.write, got.drift.found(), got.drift.deleted, c.why)
+			}
+			if got.write && got.operation == "" {
+				t.Error("a write without an operation can't be counted")
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ package controller_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,14 @@ func (r *remote) Observe(_ context.Context, ref mapi.Ref) (mapi.Observation, err
 
 func (r *remote) Compare(context.Context, model.API, mapi.Observation) (mapi.Comparison, error) {
 	return mapi.Comparison{}, errors.New("a deletion compares nothing")
+}
+
+func (r *remote) Review(context.Context, model.API) ([]mapi.Finding, error) {
+	return nil, errors.New("a deletion reviews nothing")
+}
+
+func (r *remote) Markers(context.Context) iter.Seq2[mapi.Marker, error] {
+	return func(func(mapi.Marker, error) bool) {}
 }
 
 func (r *remote) Apply(context.Context, model.API, mapi.Mode) (mapi.Receipt, error) {

@@ -13,9 +13,11 @@ import (
 )
 
 func TestGate(t *testing.T) {
-	object := func(name string) types.NamespacedName { return types.NamespacedName{Namespace: "ns", Name: name} }
+	object := func(name string) controller.Wake {
+		return controller.Wake{Name: types.NamespacedName{Namespace: "ns", Name: name}}
+	}
 	var woken []string
-	gate := controller.NewGate(2, func(name types.NamespacedName) { woken = append(woken, name.Name) })
+	gate := controller.NewGate(2, func(object controller.Wake) { woken = append(woken, object.Name.Name) })
 	leaveA, _ := gate.Enter("dead", object("a"))
 	leaveB, _ := gate.Enter("dead", object("b"))
 	for _, name := range []string{"c", "d", "c"} {
@@ -43,5 +45,36 @@ func TestGate(t *testing.T) {
 		t.Error("no gate lets everybody in")
 	} else {
 		leave()
+	}
+}
+
+func TestGateLetsTheUrgentGoFirst(t *testing.T) {
+	var woken []controller.Wake
+	gate := controller.NewGate(1, func(object controller.Wake) { woken = append(woken, object) })
+	periodic := func(name string) controller.Wake {
+		return controller.Wake{Name: types.NamespacedName{Name: name}}
+	}
+	urgent := func(name string) controller.Wake {
+		return controller.Wake{Name: types.NamespacedName{Name: name}, Urgent: true}
+	}
+	leave, _ := gate.Enter("ctx", periodic("busy"))
+	for _, object := range []controller.Wake{
+		periodic("a"), periodic("b"), urgent("edited"), urgent("a"), periodic("edited"), periodic("c"),
+	} {
+		if _, entered := gate.Enter("ctx", object); entered {
+			t.Fatalf("%s got in although the gate is full", object.Name)
+		}
+	}
+	for range 6 {
+		leave()
+		next, entered := gate.Enter("ctx", periodic("next"))
+		if !entered {
+			t.Fatal("there is room")
+		}
+		leave = next
+	}
+	want := []controller.Wake{urgent("edited"), urgent("a"), periodic("b"), periodic("c")}
+	if diff := cmp.Diff(want, woken); diff != "" {
+		t.Errorf("what somebody waits for goes first, and nobody is woken twice (-want +got):\n%s", diff)
 	}
 }

@@ -115,7 +115,7 @@ func newReplay(t *testing.T, one recorded.Case) *replay {
 	r.apis = &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 		Client: r.client, Recorder: silent{}, Finalizer: v1alpha1.ApiDefinitionFinalizer,
 		Kind: &controller.APIDefinitions{
-			Client: r.client, Pool: pool, Reach: contexts.Reach, Recheck: func(string) {}, Resync: time.Hour,
+			Client: r.client, Pool: pool, Reach: contexts.Reach, Recheck: func(string) {}, Times: controller.Times{Period: time.Minute, Rotation: time.Hour},
 			DigestKey: []byte("0123456789abcdef0123456789abcdef"), Now: time.Now,
 		},
 	}

@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -106,9 +105,17 @@ func relevant() predicate.Predicate {
 		GenericFunc: func(event.GenericEvent) bool { return true },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
-				annotation(e.ObjectOld, v1alpha1.DeletionPolicyAnnotation) != annotation(e.ObjectNew, v1alpha1.DeletionPolicyAnnotation)
+				slices.ContainsFunc(ourAnnotations(), func(name string) bool { return annotation(e.ObjectOld, name) != annotation(e.ObjectNew, name) })
 		},
 	})
+}
+
+// ourAnnotations are those with which people tell what they want.
+func ourAnnotations() []string {
+	return []string{
+		v1alpha1.DeletionPolicyAnnotation, v1alpha1.DriftPolicyAnnotation,
+		v1alpha1.DriftPeriodAnnotation, v1alpha1.DriftRotationAnnotation,
+	}
 }
 
 func annotation(object client.Object, name string) string { return object.GetAnnotations()[name] }
@@ -118,12 +125,12 @@ func SetupContexts(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v
 	users := handler.Funcs{
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
 			for _, key := range contextOfAPI(e.ObjectOld) {
-				enqueue(queue, key)
+				enqueue(queue, requestFor(key), true)
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) {
 			for _, key := range contextOfAPI(e.Object) {
-				enqueue(queue, key)
+				enqueue(queue, requestFor(key), true)
 			}
 		},
 	}
@@ -137,8 +144,6 @@ func SetupContexts(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
 
-type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-
 // leavesContext passes what can free a context that waits for its deletion.
 func leavesContext() predicate.Predicate {
 	return predicate.Funcs{
@@ -150,9 +155,9 @@ func leavesContext() predicate.Predicate {
 	}
 }
 
-func enqueue(queue queue, key string) {
+func requestFor(key string) reconcile.Request {
 	namespace, name := SplitName(key)
-	queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
+	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 }
 
 func contextsOfSecret(reader client.Reader) handler.MapFunc {
@@ -170,28 +175,30 @@ func contextsOfSecret(reader client.Reader) handler.MapFunc {
 }
 
 // SetupAPIDefinitions adds the controller of ApiDefinitions to the manager. ready carries the contexts that
-// changed, parked the APIs that a gate lets try again.
-func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiDefinition], ready, parked <-chan event.GenericEvent, options controller.Options) error {
+// changed, woken the APIs that have to be looked at for another reason than an event.
+func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiDefinition], ready <-chan event.GenericEvent, woken <-chan event.TypedGenericEvent[Wake], options controller.Options) error {
 	reader := mgr.GetClient()
 	return builder.ControllerManagedBy(mgr).
 		Named("apidefinition").
 		For(&v1alpha1.ApiDefinition{}, builder.WithPredicates(relevant())).
-		Watches(&v1alpha1.ManagementContext{}, handler.EnqueueRequestsFromMapFunc(apisOfContext(reader)),
-			builder.WithPredicates(appearsOrGoes())).
+		Watches(&v1alpha1.ManagementContext{}, usersOfContext(reader), builder.WithPredicates(concernsUsers())).
 		Watches(&v1alpha1.ApiDefinition{}, handler.EnqueueRequestsFromMapFunc(apisOfSameCrossID(reader)),
 			builder.WithPredicates(makesRoom())).
-		WatchesRawSource(source.Channel(ready, handler.EnqueueRequestsFromMapFunc(apisOfContext(reader)))).
-		WatchesRawSource(source.Channel(parked, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(ready, usersOfContext(reader))).
+		WatchesRawSource(source.TypedChannel(woken, wakes())).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
 
-// appearsOrGoes passes contexts that an API may have waited for: a created one (its users say why they go
-// on waiting until it is probed), one that starts to be deleted, and one that is gone.
-func appearsOrGoes() predicate.Predicate {
+// concernsUsers passes contexts that an API may have waited for: a created one (its users say why they go
+// on waiting until it is probed), one that starts to be deleted, and one that is gone; and those whose annotations say
+// something else about drift.
+func concernsUsers() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+				annotation(e.ObjectOld, v1alpha1.DriftPolicyAnnotation) != annotation(e.ObjectNew, v1alpha1.DriftPolicyAnnotation) ||
+				annotation(e.ObjectOld, v1alpha1.DriftRotationAnnotation) != annotation(e.ObjectNew, v1alpha1.DriftRotationAnnotation)
 		},
 	}
 }
@@ -213,12 +220,6 @@ func recordedPlace(object client.Object) mapi.Place {
 		return mapi.Place{}
 	}
 	return gather.Place(*api.Status.Sync.Place)
-}
-
-func apisOfContext(reader client.Reader) handler.MapFunc {
-	return func(ctx context.Context, managed client.Object) []reconcile.Request {
-		return apisBy(ctx, reader, indexContext, client.ObjectKeyFromObject(managed).String())
-	}
 }
 
 func apisOfSameCrossID(reader client.Reader) handler.MapFunc {

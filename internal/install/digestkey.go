@@ -52,6 +52,11 @@ func DigestKey(ctx context.Context, c client.Client, namespace string) ([]byte, 
 	return fresh, nil
 }
 
+// ReadDigestKey reads the key and makes none. One that isn't there, or may not be read, is an error as the API server gives it.
+func ReadDigestKey(ctx context.Context, c client.Reader, namespace string) ([]byte, error) {
+	return readKey(ctx, c, client.ObjectKey{Namespace: namespace, Name: DigestKeySecret})
+}
+
 func readKey(ctx context.Context, c client.Reader, name client.ObjectKey) ([]byte, error) {
 	var secret corev1.Secret
 	if err := c.Get(ctx, name, &secret); err != nil {

@@ -20,6 +20,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/apisync/apisync/internal/fault"
 )
@@ -63,8 +64,26 @@ type Outcome struct {
 	Conditions []metav1.Condition
 	// Warnings are sentences for people that don't change the verdict; each becomes an event.
 	Warnings []string
-	// Requeue is when to look again although nothing changed; zero means never.
+	// Events are told besides; the lifecycle adds its own.
+	Events []Event
+	// DoneReason is the reason of the event that tells Done; empty means UpdateSucceeded.
+	DoneReason string
+	// Requeue is when to look again although nothing changed; zero means never. Periodic work gives way to what
+	// people change.
 	Requeue time.Duration
+	// Release is called when the outcome has been stored: whoever is bounded in how much is worked on at once keeps its
+	// place until then. Nil is nothing.
+	Release func()
+	// Exact says that Requeue is meant as it is: the kind has spread it already.
+	Exact bool
+}
+
+// Event is something that a kind tells about an object.
+type Event struct {
+	// Type is Normal or Warning.
+	Type string
+	// Reason and Action are CamelCase; Note is a sentence without secrets.
+	Reason, Action, Note string
 }
 
 // Recorder emits events (events.k8s.io). It is the part of controller-runtime's recorder that is needed.
@@ -83,6 +102,8 @@ type Reconciler[T Object] struct {
 	Timeout time.Duration
 	// Jitter spreads a delay, so that objects that failed together don't come back together. Nil means none.
 	Jitter func(time.Duration) time.Duration
+
+	stored stored
 }
 
 // Reconcile is called with a fresh copy of the object, which it owns. When ctx ends while it works, it
@@ -91,6 +112,9 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, obj T) (ctrl.Result, erro
 	if ctx.Err() != nil {
 		// The queue hands out what is left in it while the manager shuts down.
 		return ctrl.Result{}, nil
+	}
+	if r.stored.isStale(obj) {
+		return ctrl.Result{RequeueAfter: conflictDelay}, nil
 	}
 	ctx = context.WithoutCancel(ctx)
 	if r.Timeout > 0 {
@@ -107,6 +131,12 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, obj T) (ctrl.Result, erro
 func (r *Reconciler[T]) sync(ctx context.Context, obj T) (ctrl.Result, error) {
 	before := obj.DeepCopyObject().(T)
 	outcome, err := r.Kind.Sync(ctx, obj)
+	if outcome.Release != nil {
+		defer outcome.Release()
+	}
+	if obj.GetResourceVersion() != before.GetResourceVersion() {
+		r.stored.remember(obj)
+	}
 	if gone(err) {
 		return ctrl.Result{}, nil
 	}
@@ -117,7 +147,7 @@ func (r *Reconciler[T]) sync(ctx context.Context, obj T) (ctrl.Result, error) {
 		return r.next(ctx, Judge(err), outcome, err)
 	}
 	if outcome.Deferred {
-		return ctrl.Result{RequeueAfter: r.spread(cmp.Or(outcome.Requeue, deferredDelay))}, nil
+		return r.later(outcome, cmp.Or(outcome.Requeue, deferredDelay)), nil
 	}
 	verdict := Judge(err)
 	verdict.stamp(obj, outcome)
@@ -178,12 +208,17 @@ func (r *Reconciler[T]) storeStatus(ctx context.Context, before, obj T) error {
 	if equality.Semantic.DeepEqual(base, obj) {
 		return nil
 	}
-	return r.Client.Status().Patch(ctx, obj, client.MergeFrom(base))
+	if err := r.Client.Status().Patch(ctx, obj, client.MergeFrom(base)); err != nil {
+		return err
+	}
+	r.stored.remember(obj)
+	return nil
 }
 
 func (r *Reconciler[T]) release(ctx context.Context, obj T) error {
 	base := obj.DeepCopyObject().(T)
 	controllerutil.RemoveFinalizer(obj, r.Finalizer)
+	r.stored.forget(obj.GetUID())
 	return r.Client.Patch(ctx, obj, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
 }
 
@@ -191,13 +226,16 @@ func (r *Reconciler[T]) announce(before, obj T, outcome Outcome, err error) {
 	for _, warning := range outcome.Warnings {
 		r.Recorder.Eventf(obj, nil, corev1.EventTypeWarning, "UpdateWarning", "Update", "%s", cut(warning))
 	}
+	for _, event := range outcome.Events {
+		r.Recorder.Eventf(obj, nil, event.Type, event.Reason, event.Action, "%s", cut(event.Note))
+	}
 	switch {
 	case err != nil:
 		if verdictChanged(before, obj) {
 			r.Recorder.Eventf(obj, nil, corev1.EventTypeWarning, "UpdateFailed", "Update", "%s", cut(err.Error()))
 		}
 	case outcome.Done != "":
-		r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, "UpdateSucceeded", "Update", "%s", cut(outcome.Done))
+		r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, cmp.Or(outcome.DoneReason, "UpdateSucceeded"), "Update", "%s", cut(outcome.Done))
 	case verdictChanged(before, obj):
 		r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, "UpdateSucceeded", "Update", "%s", cut(readyMessage(obj)))
 	}
@@ -207,7 +245,7 @@ func (r *Reconciler[T]) announce(before, obj T, outcome Outcome, err error) {
 // is only ever one of them.
 func (r *Reconciler[T]) next(ctx context.Context, verdict Verdict, outcome Outcome, err error) (ctrl.Result, error) {
 	if err == nil {
-		return ctrl.Result{RequeueAfter: r.spread(outcome.Requeue)}, nil
+		return r.later(outcome, outcome.Requeue), nil
 	}
 	delay := r.spread(verdict.delay)
 	if asked := fault.RetryAfter(err); asked > 0 {
@@ -220,6 +258,14 @@ func (r *Reconciler[T]) next(ctx context.Context, verdict Verdict, outcome Outco
 	ctrl.LoggerFrom(ctx).Info("Not done, will look again", "reason", fault.ReasonOf(err), "kind", fault.KindOf(err).String(),
 		"error", err.Error(), "after", delay.String())
 	return ctrl.Result{RequeueAfter: delay}, nil
+}
+
+// later is the result of an object that is well: it comes back behind everything that isn't.
+func (r *Reconciler[T]) later(outcome Outcome, delay time.Duration) ctrl.Result {
+	if !outcome.Exact {
+		delay = r.spread(delay)
+	}
+	return ctrl.Result{RequeueAfter: delay, Priority: new(handler.LowPriority)}
 }
 
 func (r *Reconciler[T]) spread(delay time.Duration) time.Duration {

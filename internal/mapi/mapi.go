@@ -9,7 +9,9 @@ package mapi
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 
@@ -26,6 +28,23 @@ type Client interface {
 	Probe(ctx context.Context) (ServerInfo, error)
 	// APIs is the store of v2 API definitions.
 	APIs() Store[model.API]
+	// Markers lists the objects that an operator manages there (ours, or GKO), in pages: a few requests for
+	// hundreds of objects. Its order is the back end's. An error ends it, and then the list is incomplete; a
+	// list without one is what the user may see, which needn't be all (ServerInfo.SeesAll). Objects that come
+	// or go meanwhile may be missing or told twice, so what is missing has to be confirmed by its id.
+	Markers(ctx context.Context) iter.Seq2[Marker, error]
+}
+
+// Marker is one line of a bulk listing: enough to tell whether an object may have changed.
+type Marker struct {
+	// Ref has Key and ID; no Parts.
+	Ref Ref
+	// Name is the object's display name, for messages.
+	Name string
+	// Owner is the id of the cluster that marked the object as its own; empty when unmarked.
+	Owner string
+	// Marker equals Observation.Marker of the same state.
+	Marker string
 }
 
 // Store keeps remote objects of one kind.
@@ -38,6 +57,8 @@ type Store[D any] interface {
 	// that want sets count, and forms that the back end doesn't keep apart are equal. seen must come from
 	// Observe of this store. It may read further. Nothing is written.
 	Compare(ctx context.Context, want D, seen Observation) (Comparison, error)
+	// Review gives the findings about a wanted state of which nothing exists yet; Compare gives them otherwise.
+	Review(ctx context.Context, want D) ([]Finding, error)
 	// Apply creates or updates the object. It is repeatable: applying the same state again after a lost
 	// answer gives the same object. With DryRun nothing is written and only Warnings and the error count.
 	// The receipt of a Commit always has an id.
@@ -141,6 +162,13 @@ type ServerInfo struct {
 	Capabilities []string
 }
 
+// CapabilityAllAPIs is that of a user who sees all APIs of the environment. For others a listing or search also leaves out what
+// they may not see.
+const CapabilityAllAPIs = "apis:all"
+
+// SeesAll reports whether what is missing in a listing can't be hidden from the user.
+func (i ServerInfo) SeesAll() bool { return slices.Contains(i.Capabilities, CapabilityAllAPIs) }
+
 // Credentials authenticate every request. Token wins over Username and Password
 // (shared/reference/gko-compatibility.md 2.1).
 type Credentials struct {
@@ -196,6 +224,17 @@ type Backend struct {
 	// Dial makes a client whose requests go through transport. It sends nothing. A configuration that Validate refuses is a Terminal
 	// fault that names every field.
 	Dial func(Config, http.RoundTripper) (Client, error)
+	// Render gives the requests that Apply with Commit would send, without any network traffic. It needs no configuration, so paths
+	// are relative to the address of the environment.
+	Render func(model.API) ([]Payload, error)
+}
+
+// Payload is a request that would go over the wire.
+type Payload struct {
+	// Method and Path, with its query, are those of HTTP; the path has no slash at its begin.
+	Method, Path string
+	// Body is the document that is sent as JSON. It holds secrets.
+	Body any
 }
 
 // DefaultType is the back end of a context that names none.

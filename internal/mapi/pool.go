@@ -24,7 +24,9 @@ type Pool struct {
 }
 
 type entry struct {
-	lease Lease
+	// listing belongs to lease.Version; nil before the first bulk look.
+	listing *Listing
+	lease   Lease
 	// fault is why the client must not be used now; nil when it may.
 	fault error
 	known bool
@@ -43,6 +45,16 @@ type Lease struct {
 	Revision int64
 	// Version tells configurations of one context apart: it changes with its spec and its credentials.
 	Version string
+	// Listing is the last bulk look at the place under this very version; nil before the first one has ended.
+	Listing *Listing
+}
+
+// Listing is the result of a bulk look at a place.
+type Listing struct {
+	// Err is why it is incomplete; nothing can be told from such a listing.
+	Err error
+	// Markers are by Ref.ID.
+	Markers map[string]Marker
 }
 
 // NewPool makes an empty pool. onChange is told the name of each context whose APIs should look again: it
@@ -59,7 +71,11 @@ func (p *Pool) Put(uid string, lease Lease) {
 	if old != nil && old.lease.Client != nil && old.lease.Place != lease.Place {
 		p.past[old.lease.Place] = old.lease
 	}
-	p.entries[uid] = &entry{lease: lease, known: true}
+	fresher := &entry{lease: lease, known: true}
+	if old != nil && old.lease.Version == lease.Version {
+		fresher.listing = old.listing
+	}
+	p.entries[uid] = fresher
 	p.mu.Unlock()
 	if fresh {
 		p.changed(lease.Name)
@@ -116,7 +132,19 @@ func (p *Pool) Get(uid string) (lease Lease, known bool, err error) {
 	if e.fault != nil {
 		return Lease{}, true, fault.New(fault.Waiting, fault.ReasonContextNotReady, "the management context isn't ready: %w", e.fault)
 	}
-	return e.lease, true, nil
+	lease = e.lease
+	lease.Listing = e.listing
+	return lease, true, nil
+}
+
+// Record keeps the listing that was made under a version of a context, for Get. It is dropped when the context has
+// changed meanwhile.
+func (p *Pool) Record(uid, version string, listing *Listing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.entries[uid]; e != nil && e.lease.Version == version {
+		e.listing = listing
+	}
 }
 
 // Retained lends the last client that was usable, even if its context isn't any more: a deletion has to

@@ -6,6 +6,7 @@ package mapi_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,9 @@ type named struct{ name string }
 
 func (named) Probe(context.Context) (mapi.ServerInfo, error) { return mapi.ServerInfo{}, nil }
 func (named) APIs() mapi.Store[model.API]                    { return nil }
+func (named) Markers(context.Context) iter.Seq2[mapi.Marker, error] {
+	return func(func(mapi.Marker, error) bool) {}
+}
 
 func lease(name, version, environment string) mapi.Lease {
 	config := mapi.Config{BaseURL: "http://mapi/", Scope: map[string]string{"environmentId": environment, "organizationId": "o"}}
@@ -114,5 +118,30 @@ func TestRegistryNamesTheKnownTypes(t *testing.T) {
 	_, err := registry.Backend("apigee")
 	if want := `spec.type: "apigee" is no known type of management API; use one of: gravitee, kong`; err == nil || err.Error() != want || !errors.Is(err, fault.Terminal) {
 		t.Errorf("error = %v (-want +got):\n%s", err, cmp.Diff(want, err.Error()))
+	}
+}
+
+func TestPoolKeepsAListingForTheVersionThatItWasMadeUnder(t *testing.T) {
+	pool := mapi.NewPool(nil)
+	pool.Record("uid", "1", &mapi.Listing{})
+	if _, known, _ := pool.Get("uid"); known {
+		t.Error("a listing makes no context known")
+	}
+	pool.Put("uid", lease("a", "1", "e"))
+	if got, _, _ := pool.Get("uid"); got.Listing != nil {
+		t.Error("a listing from before the context was usable is told")
+	}
+	pool.Record("uid", "1", &mapi.Listing{})
+	pool.Put("uid", lease("a", "1", "e"))
+	if got, _, _ := pool.Get("uid"); got.Listing == nil {
+		t.Error("a probe that changed nothing lost the listing")
+	}
+	pool.Record("uid", "0", &mapi.Listing{Err: errors.New("late")})
+	if got, _, _ := pool.Get("uid"); got.Listing.Err != nil {
+		t.Error("the listing of an older version replaced a newer one")
+	}
+	pool.Put("uid", lease("b", "2", "e"))
+	if got, _, _ := pool.Get("uid"); got.Listing != nil {
+		t.Error("what another user or address was shown says nothing about this one")
 	}
 }

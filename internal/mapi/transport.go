@@ -20,6 +20,7 @@ const (
 	OperationLogin   = "login"
 	OperationProbe   = "probe"
 	OperationObserve = "observe"
+	OperationList    = "list"
 	OperationCompare = "compare"
 	OperationApply   = "apply"
 	OperationDryRun  = "dryrun"

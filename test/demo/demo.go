@@ -101,6 +101,7 @@ func (d *demo) perform(ctx context.Context) error {
 		{"Start an operator in each cluster", d.startOperators},
 		{"Publish samples/ from east, and an API of its own from west", d.publish},
 		{"Call them through the gateways", d.callAll},
+		{"Plan a change, with nothing changed yet", d.plan},
 		{"Change an API with kubectl", d.change},
 		{"Publish the same API from a second cluster", d.collide},
 		{"Change an API by hand in the management API", d.meddle},

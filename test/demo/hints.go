@@ -78,7 +78,7 @@ func (d *demo) hints() {
 func (d *demo) more() {
 	s := d.screen
 	edit := fmt.Sprintf("curl -X PATCH %s/_simulator/apis/ID -d '{\"description\": \"by hand\"}'", d.central.url)
-	s.note("%s\n%s", s.paint(faint, "# edit an API by hand, ID as in status.id; it is corrected within "+resync.String()), edit)
+	s.note("%s\n%s", s.paint(faint, "# edit an API by hand, ID as in status.id; it is corrected within "+driftPeriod.String()), edit)
 	s.note("%s\n%s", s.paint(faint, "# what the operators asked of the management API"), "curl "+d.central.url+"/_simulator/requests")
 	s.line("")
 	for _, c := range []*cluster{d.east, d.west} {

@@ -168,13 +168,13 @@ func (d *demo) startCluster(ctx context.Context, name string, into **cluster, te
 	return c.Plane.WriteKubeconfig(c.kubeconfig)
 }
 
-// resync is short here, so that an edit by hand is seen soon. The default is 10 minutes.
-const resync = 3 * time.Second
+// driftPeriod is short here, so that an edit by hand is seen soon. The default is 5 minutes.
+const driftPeriod = 3 * time.Second
 
 func (d *demo) startOperators(ctx context.Context) error {
 	for _, c := range []*cluster{d.east, d.west} {
-		err := d.screen.during("apisync --cluster-id="+c.name+" --resync="+resync.String(), func(func(string)) (err error) {
-			c.operator, err = c.StartOperator(ctx, "--cluster-id="+c.name, "--resync="+resync.String())
+		err := d.screen.during("apisync --cluster-id="+c.name+" --drift-period="+driftPeriod.String(), func(func(string)) (err error) {
+			c.operator, err = c.StartOperator(ctx, "--cluster-id="+c.name, "--drift-period="+driftPeriod.String())
 			return err
 		})
 		if err != nil {

@@ -301,7 +301,7 @@ func (d *demo) meddle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.screen.note("description: %q → %q, as a person does it in the console. Apisync looks every %s here; the default is 10 minutes.", p.api.Spec.Description, edit, resync)
+	d.screen.note("description: %q → %q, as a person does it in the console. Apisync looks every %s here; the default is 5 minutes.", p.api.Spec.Description, edit, driftPeriod)
 	err = d.await(ctx, "It is again as the ApiDefinition says", func(context.Context) (string, error) {
 		remote, known := p.installation.sim.API(p.api.Status.ID)
 		if !known {

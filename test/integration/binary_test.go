@@ -236,7 +236,7 @@ var _ = Describe("The process", func() {
 		s.settled(ctx, "orders", "ctx")
 		_, metrics, err := fetch(ctx, s.operator.MetricsURL)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(metrics).To(ContainSubstring(`apisync_mapi_requests_total{context="` + s.namespace + `/ctx",operation="apply",outcome="200"} 1`))
+		Expect(metrics).To(ContainSubstring(`apisync_mapi_requests_total{context="` + s.namespace + `/ctx",kind="ApiDefinition",operation="apply",outcome="200"} 1`))
 		Expect(metrics).To(ContainSubstring(`apisync_mapi_request_duration_seconds_count{context="` + s.namespace + `/ctx"`))
 		Expect(metrics).To(ContainSubstring(`apisync_mapi_last_success_timestamp_seconds{context="` + s.namespace + `/ctx"}`))
 		Expect(s.operator.Stop()).To(Succeed(), "the end by SIGTERM is no failure")

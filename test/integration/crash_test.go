@@ -288,7 +288,7 @@ var _ = Describe("A kill of the operator", func() {
 		held := reached(ctx, late)
 		Expect(w.operator.Kill()).To(Succeed())
 		w.apply(ctx, w.api("orders", "ctx", described("second")))
-		w.start(ctx, "--resync=1s")
+		w.start(ctx, "--resync=1s", "--drift-period=1s", "--drift-rotation=2s")
 		w.expect(ctx, api, current)
 		Expect(places(w.sim)).To(Equal(map[string]any{"DEFAULT": "second"}))
 		late.Release()

@@ -17,7 +17,7 @@ import (
 
 var _ = Describe("What is accepted, but not as it seems", Ordered, ContinueOnFailure, func() {
 	// The shortest resync there is: what a resync does is awaited below.
-	operator := shareOperator("--resync=1s")
+	operator := shareOperator("--resync=1s", "--drift-period=1s", "--drift-rotation=2s")
 
 	// compared waits until an API was compared n more times, the last of which may be going on.
 	compared := func(s *site, id string, n int) {

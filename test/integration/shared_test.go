@@ -111,6 +111,13 @@ func (s *site) readsOf(mark int, id string) []simulator.Request {
 	})
 }
 
+// listingsSince are the bulk looks at a place after a mark.
+func (s *site) listingsSince(mark int) []simulator.Request {
+	return s.requests(mark, func(r simulator.Request) bool {
+		return r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/apis/_search") && r.Status == http.StatusOK
+	})
+}
+
 func stripFinalizers(ctx context.Context, cluster *harness.Cluster, object client.Object) error {
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
 	return client.IgnoreNotFound(cluster.Client.Patch(ctx, object, patch))

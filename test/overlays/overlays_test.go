@@ -171,6 +171,7 @@ func (c cluster) installForeignCRDs() {
 		{"github.com/cert-manager/cert-manager", "deploy/crds/cert-manager.io_certificates.yaml"},
 		{"github.com/cert-manager/cert-manager", "deploy/crds/cert-manager.io_issuers.yaml"},
 		{"github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"},
+		{"github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"},
 	} {
 		content, err := os.ReadFile(filepath.Join(moduleDir(c.t, file.module), filepath.FromSlash(file.path)))
 		if err != nil {

@@ -40,6 +40,9 @@ func (s *Simulator) adminRoutes() *http.ServeMux {
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { handle(r).write(w) })
 	}
+	for pattern, handle := range s.byHandRoutes() {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { handle(r).write(w) })
+	}
 	return mux
 }
 

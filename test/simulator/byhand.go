@@ -17,6 +17,7 @@ func (s *Simulator) editing(handle func(*call, *api) answer) handler {
 		if !a.editableBy(c.user) {
 			return forbidden()
 		}
+		defer s.changed(a)
 		return handle(c, a)
 	})
 }
@@ -165,8 +166,8 @@ func (a *api) plansAsImported(sent []object) []any {
 	return list
 }
 
-// ErrNotFound says that no API has an id.
-var ErrNotFound = errors.New("no such API")
+// ErrNotFound says that there is no such API, or no such part of it.
+var ErrNotFound = errors.New("not found")
 
 // APIState is an API as a test wants to see it.
 type APIState struct {
@@ -248,19 +249,7 @@ func (s *Simulator) SetState(id, state string) error {
 }
 
 // ClosePlan closes a plan, found by name or id, by hand. The change marker of the API doesn't move.
-func (s *Simulator) ClosePlan(id, plan string) error {
-	return s.meddle(id, func(a *api) error {
-		known := a.plan(plan)
-		if known == nil {
-			known = a.planNamed(plan)
-		}
-		if known != nil {
-			a.closePlan(known, s.tick())
-			return nil
-		}
-		return fmt.Errorf("close plan %q: %w", plan, ErrNotFound)
-	})
-}
+func (s *Simulator) ClosePlan(id, plan string) error { return s.SetPlanStatus(id, plan, "CLOSED") }
 
 // RemoveAPI makes an API disappear, as after a restored backup.
 func (s *Simulator) RemoveAPI(id string) error {
@@ -277,6 +266,9 @@ func (s *Simulator) Reset() {
 	clear(s.apis)
 	clear(s.crossIDs)
 	clear(s.paths)
+	for _, at := range s.places {
+		at.names, at.found = ordered{}, ordered{}
+	}
 }
 
 func (s *Simulator) meddle(id string, change func(*api) error) error {
@@ -286,5 +278,6 @@ func (s *Simulator) meddle(id string, change func(*api) error) error {
 	if a == nil {
 		return fmt.Errorf("API %q: %w", id, ErrNotFound)
 	}
+	defer s.changed(a)
 	return change(a)
 }

@@ -25,8 +25,10 @@
 //
 // [Simulator.Inject] installs faults, [Simulator.PauseAt] stops the world before or after one write,
 // [Simulator.Requests], [Simulator.Writes], [Simulator.Counts] and [Simulator.WaitFor] read the request log,
-// [Simulator.EditAPI] and its neighbours change state behind the client's back. Paths below
-// /_simulator offer the same to other processes; they ask for no credentials, so the server belongs on loopback.
+// [Simulator.EditAPI] and its neighbours change state behind the client's back; each says whether updated_at moves, and what nobody
+// recorded doesn't, as that is harder to notice. [Simulator.LagSearch], [Simulator.HideFromSearch], [Simulator.OnPage] and
+// [PageFault] show all that can go wrong while a client pages. [Options] takes a clock for simulated time. Paths below
+// /_simulator offer most of it to other processes; they ask for no credentials, so the server belongs on loopback.
 //
 // # The gateway
 //

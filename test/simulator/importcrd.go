@@ -249,6 +249,7 @@ func (s *Simulator) store(in *imported) answer {
 		a = &api{id: id, crossID: text(in.sent, "crossId"), place: in.call.place, owner: in.call.user, createdAt: now}
 		s.add(a)
 	}
+	defer s.changed(a)
 	wasRunning := a.state
 	s.define(a, in.definition)
 	a.updatedAt, a.kubernetes = now, true

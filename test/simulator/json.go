@@ -173,3 +173,6 @@ func positive(value string, fallback int) int {
 	}
 	return n
 }
+
+// sameJSON tells whether two values have one JSON form.
+func sameJSON(x, y any) bool { return bytes.Equal(jsonAnswer(0, x).body, jsonAnswer(0, y).body) }

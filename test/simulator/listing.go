@@ -6,7 +6,6 @@ package simulator
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -86,75 +85,10 @@ func pages(total, size int) int { return (total + size - 1) / size }
 
 // listV2 answers GET V2/apis. Filters in the query are ignored, as the real server does.
 func (s *Simulator) listV2(c *call) answer {
-	return s.pageV2(c, s.in(c.place, c.user))
-}
-
-// searchV2 answers POST V2/apis/_search: by ids, by origin, or by words; other query fields find nothing.
-func (s *Simulator) searchV2(c *call) answer {
-	criteria := object{}
-	if len(strings.TrimSpace(string(c.body))) > 0 {
-		decoded, err := decodeObject(c.body)
-		if err != nil {
-			return malformed()
-		}
-		criteria = decoded
-	}
-	var found []*api
-	for _, a := range s.in(c.place, c.user) {
-		if a.found(criteria) {
-			found = append(found, a)
-		}
-	}
-	// Search results come in another order than lists: the oldest first.
-	slices.SortStableFunc(found, func(x, y *api) int { return int(x.createdAt - y.createdAt) })
-	return s.pageV2(c, found)
-}
-
-func (a *api) found(criteria object) bool {
-	if ids, has := criteria["ids"]; has && ids != nil && !slices.Contains(texts(criteria, "ids"), a.id) {
-		return false
-	}
-	if version := text(criteria, "definitionVersion"); version != "" && version != "V2" {
-		return false
-	}
-	return a.fits(text(criteria, "query"))
-}
-
-// fits tells whether an API is found by a query: "field:value" for the few fields that are indexed, or words.
-func (a *api) fits(query string) bool {
-	field, value, fielded := strings.Cut(query, ":")
-	switch {
-	case query == "":
-		return true
-	case fielded && field == "origin":
-		return strings.EqualFold(value, "kubernetes") == a.kubernetes
-	case fielded && field == "name":
-		return strings.EqualFold(strings.Trim(value, "\"*"), a.name())
-	case fielded:
-		return false
-	default:
-		words := strings.ToLower(a.name() + " " + text(a.definition, "description") + " " + a.contextPath() + " " +
-			strings.Join(texts(a.definition, "labels"), " "))
-		return strings.Contains(words, strings.ToLower(strings.Trim(query, "*")))
-	}
-}
-
-func (s *Simulator) pageV2(c *call, all []*api) answer {
-	query := c.r.URL.Query()
-	page, size := positive(query.Get("page"), 1), positive(query.Get("perPage"), 10)
-	data := []object{}
-	for _, a := range slice(all, page, size) {
-		item := a.viewV2(c)
-		if !strings.Contains(query.Get("expands"), "deploymentState") {
-			delete(item, "deploymentState")
-		}
-		if !strings.Contains(query.Get("expands"), "primaryOwner") {
-			delete(item, "primaryOwner")
-		}
-		data = append(data, item)
-	}
-	return ok(object{"data": data, "pagination": pagination(page, size, len(data), len(all)),
-		"links": c.links(page, pages(len(all), size))})
+	wanted := c.r.URL.Query().Get("expands")
+	return s.pageV2(c, s.in(c.place, c.user), expansion{
+		deployment: strings.Contains(wanted, "deploymentState"), owner: strings.Contains(wanted, "primaryOwner"),
+	})
 }
 
 func pagination(page, size, here, total int) object {

@@ -69,6 +69,9 @@ type Options struct {
 	SessionLifetime time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// MaxPageSize is how many APIs a page has at most, whatever is asked for; 0 means 1,000: the recorded server honoured that, and more
+	// wasn't asked for, so a client that relies on more is shown that it can't.
+	MaxPageSize int
 	// RequestLog is how many requests are remembered; 0 means 100,000. The oldest are forgotten first.
 	RequestLog int
 }
@@ -99,6 +102,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MaxPageSize == 0 {
+		o.MaxPageSize = 1000
 	}
 	if o.RequestLog == 0 {
 		o.RequestLog = 100_000

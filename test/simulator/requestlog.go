@@ -16,9 +16,10 @@ import (
 // Request is one logged request.
 type Request struct {
 	// Sequence numbers arrivals from 1.
-	Sequence int       `json:"sequence"`
-	At       time.Time `json:"at"`
-	Method   string    `json:"method"`
+	Sequence int `json:"sequence"`
+	// At is when it arrived, by Options.Now.
+	At     time.Time `json:"at"`
+	Method string    `json:"method"`
 	// Path is without the base path, Query is raw.
 	Path  string `json:"path"`
 	Query string `json:"query,omitempty"`
@@ -68,11 +69,11 @@ type requestLog struct {
 	changed chan struct{}
 }
 
-func (l *requestLog) arrive(r *http.Request, body []byte) Request {
+func (l *requestLog) arrive(r *http.Request, body []byte, now time.Time) Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sequence++
-	entry := Request{Sequence: l.sequence, At: time.Now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+	entry := Request{Sequence: l.sequence, At: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
 		UserAgent: r.UserAgent()}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.URL.Path, "/login") {
 		entry.Body = body

@@ -50,7 +50,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{body: body}
 	c.r = s.strip(r, c)
-	c.entry = s.log.arrive(c.r, body)
+	c.entry = s.log.arrive(c.r, body, s.options.Now())
 	if !s.process(c) {
 		s.log.finish(c.entry)
 		panic(http.ErrAbortHandler)
@@ -103,6 +103,7 @@ func (s *Simulator) process(c *call) bool {
 		c.entry.Cut = true
 		return false
 	}
+	s.turnPage(c)
 	s.handle(c)
 	c.entry.Status = c.answer.status
 	if !s.pauses.hold(After, c.entry) {

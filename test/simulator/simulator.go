@@ -32,7 +32,9 @@ type Simulator struct {
 	paths    map[hostKey][]*api
 	secret   []byte
 	last     int64
+	writes   int64
 	tuning   tuning
+	onPage   func(page int)
 }
 
 // tuning are the options that may be changed while the server runs.

@@ -12,6 +12,11 @@ import (
 // environment holds what belongs to one environment.
 type environment struct {
 	place Place
+	// names holds the environment's APIs by name and then by id, found those of the search index in its order. Both are
+	// sorted when they are asked for after a change, see ordered.
+	names, found ordered
+	// lagging keeps the search index as it is, whatever happens to APIs.
+	lagging bool
 }
 
 // account is a user as the installation knows it.
@@ -43,6 +48,16 @@ type api struct {
 	deployedAt int64
 	// deployed is what gateways have; nil until the first deployment.
 	deployed *deployment
+	// picture is where one was uploaded.
+	picture []byte
+
+	// sortName is what lists are sorted by.
+	sortName string
+	// indexed is the place in the search index, 0 outside of it: later writes have a greater one. indexedAt is updatedAt
+	// at that time.
+	indexed, indexedAt int64
+	// rows are rendered views for pages, until the API changes.
+	rows map[rowKey][]byte
 }
 
 type member struct {
@@ -130,6 +145,9 @@ func (s *Simulator) add(a *api) {
 	if a.crossID != "" {
 		s.crossIDs[crossKey{a.place, a.crossID}] = a
 	}
+	at := s.places[a.place]
+	at.names.insert(a)
+	s.changed(a)
 }
 
 func (s *Simulator) remove(a *api) {
@@ -138,20 +156,27 @@ func (s *Simulator) remove(a *api) {
 	if key := (crossKey{a.place, a.crossID}); s.crossIDs[key] == a {
 		delete(s.crossIDs, key)
 	}
+	at := s.places[a.place]
+	at.names.remove(a)
+	if !at.lagging {
+		at.found.remove(a)
+	}
 }
 
-// in lists the APIs of an environment that a user may see, by name and then by id.
+// in lists the APIs of an environment that a user may see, by name and then by id. The list must not be changed.
 func (s *Simulator) in(place Place, user *account) []*api {
-	var found []*api
-	for _, a := range s.apis {
-		if a.place == place && a.visibleTo(user) {
-			found = append(found, a)
-		}
+	return visible(s.places[place].names.list(byName), user)
+}
+
+func byName(x, y *api) int {
+	return cmp.Or(strings.Compare(x.sortName, y.sortName), strings.Compare(x.id, y.id))
+}
+
+func visible(all []*api, user *account) []*api {
+	if user == nil || user.Role == RoleAdmin {
+		return all
 	}
-	slices.SortFunc(found, func(x, y *api) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(x.name()), strings.ToLower(y.name())), cmp.Compare(x.id, y.id))
-	})
-	return found
+	return slices.DeleteFunc(slices.Clone(all), func(a *api) bool { return !a.visibleTo(user) })
 }
 
 // hostKey is a virtual host of an environment.
@@ -168,6 +193,10 @@ func keyOf(place Place, host object) hostKey {
 func (s *Simulator) define(a *api, definition object) {
 	s.forgetPaths(a)
 	a.definition = definition
+	if name := strings.ToLower(a.name()); name != a.sortName {
+		a.sortName = name
+		s.places[a.place].names.sorted = false
+	}
 	for _, host := range a.hosts() {
 		key := keyOf(a.place, host)
 		s.paths[key] = append(s.paths[key], a)

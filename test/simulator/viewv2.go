@@ -89,6 +89,9 @@ func proxyV2(proxy object) object {
 		setDefault(host, "overrideEntrypoint", false)
 	}
 	setDefault(proxy, "servers", []any{})
+	if cors := sub(proxy, "cors"); cors != nil {
+		setDefault(cors, "allowPrivateNetwork", false)
+	}
 	for _, group := range objects(proxy, "groups") {
 		rename(group, "load_balancing", "loadBalancer", "http", "httpClientOptions", "ssl", "httpClientSslOptions", "proxy", "httpProxy")
 		setDefault(group, "services", object{})

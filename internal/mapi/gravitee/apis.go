@@ -96,8 +96,8 @@ func (s apis) get(ctx context.Context, id string) (document, error) {
 // isElsewhere is met when the server answers with an API of another environment: ids are unique in the whole installation, and a DELETE
 // works from any environment (shared/contract/cases/81-context-switches-environment), so an API that moved must not be taken for one
 // that is still here. Before a probe nothing is known about the environment's own id.
-func (s apis) isElsewhere(environment string) bool {
-	known := s.environment.Load()
+func (c *client) isElsewhere(environment string) bool {
+	known := c.environment.Load()
 	return known != nil && environment != "" && environment != *known
 }
 

@@ -33,14 +33,28 @@ func (s apis) Compare(ctx context.Context, want model.API, seen mapi.Observation
 			return mapi.Comparison{}, err
 		}
 	}
+	sort.SliceStable(c.differences, func(i, j int) bool { return c.differences[i].Path < c.differences[j].Path })
+	return mapi.Comparison{Differences: c.differences, Findings: c.review()}, nil
+}
+
+// Review implements mapi.Store. It reads the list of policies, which is kept for a while.
+func (s apis) Review(ctx context.Context, want model.API) ([]mapi.Finding, error) {
+	c := &comparison{apis: s, want: marked(want), have: document{}}
+	if err := c.policies(ctx); err != nil {
+		return nil, err
+	}
+	return c.review(), nil
+}
+
+// review adds the findings that need no request, and sorts all.
+func (c *comparison) review() []mapi.Finding {
 	c.plans()
 	c.properties()
 	c.openAPI()
-	sort.SliceStable(c.differences, func(i, j int) bool { return c.differences[i].Path < c.differences[j].Path })
 	sort.SliceStable(c.findings, func(i, j int) bool {
 		return cmp.Or(cmp.Compare(c.findings[i].Path, c.findings[j].Path), cmp.Compare(c.findings[i].Reason, c.findings[j].Reason)) < 0
 	})
-	return mapi.Comparison{Differences: c.differences, Findings: c.findings}, nil
+	return c.findings
 }
 
 // comparison is one run of Compare.

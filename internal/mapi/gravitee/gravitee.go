@@ -63,6 +63,7 @@ func New(options Options) mapi.Backend {
 		Dial: func(config mapi.Config, transport http.RoundTripper) (mapi.Client, error) {
 			return dial(config, transport, options)
 		},
+		Render: render,
 	}
 }
 

@@ -18,8 +18,6 @@ import (
 const (
 	// CapabilitySession: the login call is offered, so that requests are cheap.
 	CapabilitySession = "session"
-	// CapabilityAllAPIs: the user sees all APIs of the environment; for others a search also leaves out what they may not see.
-	CapabilityAllAPIs = "apis:all"
 	// capabilityPrefix is followed by create, read, update or delete.
 	capabilityPrefix = "apis:"
 )
@@ -106,7 +104,7 @@ func (c *client) capabilities(u user) []string {
 	}
 	for _, authority := range u.Authorities {
 		if authority.Authority == "ENVIRONMENT:ADMIN" {
-			found = append(found, CapabilityAllAPIs)
+			found = append(found, mapi.CapabilityAllAPIs)
 		}
 	}
 	if c.session.works() {

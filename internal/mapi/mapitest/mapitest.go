@@ -28,6 +28,13 @@ type Subject struct {
 	Sample func(n int) model.API
 	// Edit changes a copy of the definition so that Compare sees it.
 	Edit func(model.API) model.API
+	// PageSize is how many objects a page of the listing has at most, where that is few enough to make more of them; 0 skips what
+	// needs several pages.
+	PageSize int
+	// Failures let the second page of every listing fail, each in another way, until the test ends.
+	Failures map[string]func(t *testing.T)
+	// Disown turns an object into one that a person manages; nil skips what needs it.
+	Disown func(t *testing.T, id string)
 }
 
 // Run runs all checks as subtests. They run one after the other, since they may share one management API.
@@ -52,6 +59,14 @@ func Run(t *testing.T, subject Subject) {
 		{"a context that ended is an error, and writes nothing", cancelled},
 		{"two APIs don't touch each other", sideBySide},
 		{"the mark of a cluster is read back", owned},
+		{"what was applied is listed as it is observed", listed},
+		{"an edit moves the marker in the listing, a dry run doesn't", listedEdits},
+		{"what was deleted isn't listed", unlisted},
+		{"what a person manages isn't listed", disowned},
+		{"a listing of many pages is complete", manyPages},
+		{"a listing can be left early", leftEarly},
+		{"a listing whose context ended is an error", cancelledListing},
+		{"a listing that fails in the middle is an error, and no end", failedListing},
 	} {
 		t.Run(check.name, func(t *testing.T) { check.run(t, subject) })
 	}
@@ -60,12 +75,14 @@ func Run(t *testing.T, subject Subject) {
 // trial is one check's view: a store that is cleaned up after it.
 type trial struct {
 	*testing.T
-	store mapi.Store[model.API]
+	client mapi.Client
+	store  mapi.Store[model.API]
 }
 
 func (s Subject) trial(t *testing.T, samples ...model.API) trial {
 	t.Helper()
-	store := s.Dial(t).APIs()
+	client := s.Dial(t)
+	store := client.APIs()
 	t.Cleanup(func() {
 		// The test's own context has ended.
 		ctx := context.WithoutCancel(t.Context())
@@ -79,7 +96,7 @@ func (s Subject) trial(t *testing.T, samples ...model.API) trial {
 			}
 		}
 	})
-	return trial{T: t, store: store}
+	return trial{T: t, client: client, store: store}
 }
 
 func (t trial) apply(want model.API) mapi.Receipt {
@@ -160,6 +177,7 @@ func refused(t *testing.T, s Subject) {
 		"apply":   func() error { _, err := client.APIs().Apply(t.Context(), sample, mapi.Commit); return err },
 		"dry run": func() error { _, err := client.APIs().Apply(t.Context(), sample, mapi.DryRun); return err },
 		"delete":  func() error { return client.APIs().Delete(t.Context(), mapi.Ref{ID: sample.ID}) },
+		"list":    func() error { _, err := list(t.Context(), client); return err },
 	}
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		if err := calls[name](); !errors.Is(err, fault.Unauthenticated) {
