@@ -269,7 +269,7 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	if !decided.write {
 		return found, a.leaveAsIs(ctx, api, terms.Lease, want, seen, decided.drift)
 	}
-	err = a.apply(ctx, api, store, want, &found)
+	err = a.apply(ctx, api, store, want, seen.Exists, &found)
 	a.meter().Operation(terms.Name, kindAPIDefinition, decided.operation, err)
 	if err != nil {
 		return found, err
@@ -377,17 +377,17 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 
 // apply writes the API and reads it back: what still differs then can't be changed by writing, and must not
 // be tried again and again.
-func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want model.API, found *result) error {
+func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want model.API, existed bool, found *result) error {
 	if err := a.claim(ctx, api, want.ID); err != nil {
 		return err
 	}
-	known := unresolvedBefore(api)
+	known := slices.Concat(unresolvedBefore(api), model.Paths(found.comparison.Differences))
 	if err := a.write(ctx, api, store, &want, found); err != nil {
 		return err
 	}
 	a.verify(ctx, store, want, found)
-	if len(unexpected(found.comparison.Differences, known, true)) > 0 {
-		// Somebody else may have written in between. Only what two writes in a row don't change is left.
+	if existed && len(unexpected(found.comparison.Differences, known, true)) > 0 {
+		// It wasn't so before the write: somebody else has written in between.
 		if err := a.write(ctx, api, store, &want, found); err != nil {
 			return err
 		}
