@@ -112,6 +112,7 @@ controlplane: ## Build the programs of the local control plane, once: 4 to 6 min
 unit: controlplane ## Run the tests beside the code, and those of config/, samples/ and the test tools.
 	$(GOTEST) $(PARALLEL)
 	$(GOTEST) -p 1 -timeout 15m $(SERIAL)
+	$(if $(RACE),$(GO) test -run 'TestDriftOfEveryField|TestDayAtRest' ./internal/controller,@:) # shortened under the race detector
 	$(GO) -C test/monitoring test -count=1 ./... # Go doesn't see that files outside of the module changed
 
 .PHONY: integration

@@ -257,7 +257,7 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	if err != nil {
 		return result{}, err
 	}
-	if a.Always.First(api.UID) && !decided.write {
+	if a.Always.First(api.UID) && !decided.write && !decided.drift.found() {
 		decided.write, decided.reason = true, "every API is written again after a start (RECONCILE_STRATEGY=always)"
 		decided.operation = OperationUpdate
 	}
