@@ -426,6 +426,7 @@ func TestNames(t *testing.T) {
 			Columns: []column{
 				{Name: "Ready", Path: ready + "status"}, {Name: "Reason", Path: ready + "reason"},
 				{Name: "Context", Path: ".spec.contextRef.name"}, {Name: "Age", Path: ".metadata.creationTimestamp"},
+				{Name: "Drifted", Path: `.status.conditions[?(@.type=="Drifted")].status`, Wide: true},
 				{Name: "Entrypoint", Path: ".spec.proxy.virtual_hosts[*].path", Wide: true},
 				{Name: "Endpoint", Path: ".spec.proxy.groups[*].endpoints[*].target", Wide: true},
 				{Name: "Version", Path: ".spec.version", Wide: true},
