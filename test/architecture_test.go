@@ -34,17 +34,18 @@ var allowed = map[string][]string{
 		"api/v1alpha1", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/model", "internal/translate",
 	},
 	"internal/mask":     {"internal/model"},
+	"internal/document": {},
 	"internal/manifest": {"api/v1alpha1", "config/crd", "internal/mask", "internal/model"},
 	"internal/cli": {
 		"api/v1alpha1", "config/crd", "internal/controller", "internal/fault", "internal/gather", "internal/install", "internal/lifecycle",
-		"internal/manifest", "internal/mapi", "internal/mask", "internal/model", "internal/orphan", "internal/plan", "internal/translate",
+		"internal/document", "internal/manifest", "internal/mapi", "internal/mask", "internal/model", "internal/orphan", "internal/plan", "internal/translate",
 	},
 	"internal/plan": {
-		"api/v1alpha1", "internal/controller", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/mask",
+		"api/v1alpha1", "internal/controller", "internal/document", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/mask",
 		"internal/model", "internal/translate",
 	},
 	"internal/orphan": {
-		"api/v1alpha1", "internal/fault", "internal/gather", "internal/mapi", "internal/mask", "internal/model", "internal/translate",
+		"api/v1alpha1", "internal/document", "internal/fault", "internal/gather", "internal/mapi", "internal/mask", "internal/model", "internal/translate",
 	},
 }
 

@@ -5,14 +5,13 @@ package orphan
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
+	"github.com/apisync/apisync/internal/document"
 	"github.com/apisync/apisync/internal/mapi"
 )
 
@@ -128,37 +127,16 @@ func (r Removal) ExitCode() int {
 }
 
 // JSON writes the report as indented JSON.
-func (r Report) JSON(to io.Writer) error { return writeJSON(to, r) }
+func (r Report) JSON(to io.Writer) error { return document.JSON(to, r) }
 
 // YAML writes the report as YAML.
-func (r Report) YAML(to io.Writer) error { return writeYAML(to, r) }
+func (r Report) YAML(to io.Writer) error { return document.YAML(to, r) }
 
 // JSON writes the removal as indented JSON.
-func (r Removal) JSON(to io.Writer) error { return writeJSON(to, r) }
+func (r Removal) JSON(to io.Writer) error { return document.JSON(to, r) }
 
 // YAML writes the removal as YAML.
-func (r Removal) YAML(to io.Writer) error { return writeYAML(to, r) }
-
-func writeJSON(to io.Writer, value any) error {
-	encoder := json.NewEncoder(to)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return fmt.Errorf("writing as JSON: %w", err)
-	}
-	return nil
-}
-
-func writeYAML(to io.Writer, value any) error {
-	content, err := yaml.Marshal(value)
-	if err == nil {
-		_, err = to.Write(content)
-	}
-	if err != nil {
-		return fmt.Errorf("writing as YAML: %w", err)
-	}
-	return nil
-}
+func (r Removal) YAML(to io.Writer) error { return document.YAML(to, r) }
 
 // Text writes the report for people.
 func (r Report) Text(to io.Writer) error {

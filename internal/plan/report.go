@@ -4,12 +4,9 @@
 package plan
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 
-	"sigs.k8s.io/yaml"
-
+	"github.com/apisync/apisync/internal/document"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/mapi"
 )
@@ -223,24 +220,7 @@ func (r Report) ExitCode() int {
 }
 
 // JSON writes the report as indented JSON.
-func (r Report) JSON(to io.Writer) error {
-	encoder := json.NewEncoder(to)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(r); err != nil {
-		return fmt.Errorf("writing the plan as JSON: %w", err)
-	}
-	return nil
-}
+func (r Report) JSON(to io.Writer) error { return document.JSON(to, r) }
 
 // YAML writes the report as YAML.
-func (r Report) YAML(to io.Writer) error {
-	content, err := yaml.Marshal(r)
-	if err == nil {
-		_, err = to.Write(content)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the plan as YAML: %w", err)
-	}
-	return nil
-}
+func (r Report) YAML(to io.Writer) error { return document.YAML(to, r) }

@@ -1,7 +1,7 @@
 // Copyright 2026 The Apisync Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package document
 
 import (
 	"encoding/json"
