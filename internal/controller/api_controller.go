@@ -47,7 +47,7 @@ type APIDefinitions struct {
 	// Rotation spreads the deep reads of APIs that nothing seems to have touched; nil reads deeply whenever an API is
 	// looked at.
 	Rotation *Rotation
-	// Waiting keeps the APIs that wait for the first bulk look at their context; nil with Rotation.
+	// Waiting keeps the APIs that wait for the first bulk look at their context; not needed without Rotation.
 	Waiting *Waiting
 	// Meter is told what happens; nil means nobody is.
 	Meter Meter

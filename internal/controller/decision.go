@@ -6,7 +6,6 @@ package controller
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
@@ -95,8 +94,8 @@ func missing(s state) decision {
 	switch {
 	case s.moved:
 		result.reason = "it moves here from another place"
-	case !s.wroteThis() && s.recorded == "":
-	case s.recorded != "" && s.recorded != s.wanted:
+	case s.recorded == "" && !s.written:
+	case !s.wroteThis():
 		result.reason = "it was deleted elsewhere, and the wanted state changed"
 	case s.policy == v1alpha1.DriftPolicyOff:
 		result = decision{}
@@ -151,13 +150,4 @@ func unexpected(differences []model.Difference, unresolved []string, sameState b
 const maxPaths = 5
 
 // paths names fields only: values may hold secrets.
-func paths(differences []model.Difference) string {
-	names := make([]string, 0, maxPaths)
-	for _, d := range differences {
-		if len(names) == maxPaths {
-			return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), len(differences)-maxPaths)
-		}
-		names = append(names, d.Path)
-	}
-	return strings.Join(names, ", ")
-}
+func paths(differences []model.Difference) string { return model.Summary(differences, maxPaths) }
