@@ -557,9 +557,12 @@ type SyncStatus struct {
 	// +listType=atomic
 	// +optional
 	Unresolved []string `json:"unresolved,omitempty"`
-	// place is where the API was written to.
+	// place is where the object was written to.
 	// +optional
 	Place *Place `json:"place,omitempty"`
+	// reconcileAt is the value of the annotation apisync.github.io/reconcile-at that was answered last.
+	// +optional
+	ReconcileAt string `json:"reconcileAt,omitempty"`
 }
 
 // Place is one environment of one management API.

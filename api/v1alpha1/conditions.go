@@ -21,6 +21,14 @@ const (
 	// DriftedCondition is True while the remote object isn't as it was written last, because of others. It is absent
 	// where nobody looks (DriftPolicyOff).
 	DriftedCondition = "Drifted"
+	// ConfiguredCondition says whether the configurations of policies and resources fit the schemas that the management API
+	// publishes for them. It is absent where no schema could be had.
+	ConfiguredCondition = "Configured"
+	// PausedCondition is True while an annotation stops all work on the object; otherwise it is absent.
+	PausedCondition = "Paused"
+	// AutomationAPIManagedCondition is True on an object that the management API knows by its namespace and name
+	// (shared/reference/gko-compatibility.md part 4).
+	AutomationAPIManagedCondition = "AutomationAPIManaged"
 	// DeletableCondition is False on an object whose deletion is asked for while others still use it.
 	DeletableCondition = "Deletable"
 )

@@ -13,6 +13,9 @@ import (
 const (
 	ApiDefinitionKind     = "ApiDefinition"
 	ManagementContextKind = "ManagementContext"
+	ApiResourceKind       = "ApiResource"
+	GroupKind             = "Group"
+	NotificationKind      = "Notification"
 )
 
 // GroupVersion is the API group and version of all kinds of this package.
@@ -30,6 +33,9 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&ApiDefinition{}, &ApiDefinitionList{},
 		&ManagementContext{}, &ManagementContextList{},
+		&ApiResource{}, &ApiResourceList{},
+		&Group{}, &GroupList{},
+		&Notification{}, &NotificationList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -12,6 +12,12 @@ const (
 	ApiDefinitionTemplateFinalizer = "finalizers.gravitee.io/apidefinitiontemplate"
 	// ManagementContextFinalizer holds a ManagementContext while anything refers to it.
 	ManagementContextFinalizer = "finalizers.gravitee.io/managementcontextdeletion"
+	// ApiResourceFinalizer holds an ApiResource while an API refers to it.
+	ApiResourceFinalizer = "finalizers.gravitee.io/apiresource"
+	// GroupFinalizer holds a Group while something refers to it, and until its remote group is deleted.
+	GroupFinalizer = "finalizers.gravitee.io/groups"
+	// NotificationFinalizer holds a Notification while an API refers to it.
+	NotificationFinalizer = "finalizers.gravitee.io/notification"
 	// ManagementContextSecretFinalizer is found on a Secret to which a context refers. It is only ever removed.
 	ManagementContextSecretFinalizer = "finalizers.gravitee.io/managementcontextSecret" // #nosec G101 -- a name
 	// TemplatingFinalizer is found on a Secret or ConfigMap that a template mentions. It is only ever removed.
@@ -41,6 +47,17 @@ const (
 	DeletionPolicyAnnotation = "apisync.github.io/deletion-policy"
 	// DeletionPolicyOrphan leaves the remote object where it is.
 	DeletionPolicyOrphan = "orphan"
+	// AdoptionPolicyAnnotation says when a remote object that was there before is taken over. The one value is
+	// AdoptionPolicyIfEqual; without the annotation it is taken over and made as the spec says.
+	AdoptionPolicyAnnotation = "apisync.github.io/adoption-policy"
+	// AdoptionPolicyIfEqual takes over only what is as the spec says already.
+	AdoptionPolicyIfEqual = "if-equal"
+	// PausedAnnotation with the value "true" stops all work on the object, also its deletion. On a ManagementContext it
+	// stops the work on everything that is published through it.
+	PausedAnnotation = "apisync.github.io/paused"
+	// ReconcileAtAnnotation asks for a reconciliation now that reads the remote object in full. Each new value is one
+	// request; a time is usual.
+	ReconcileAtAnnotation = "apisync.github.io/reconcile-at"
 	// DriftPolicyAnnotation says what happens when the remote object was edited or deleted elsewhere: one of the
 	// DriftPolicy values. On a ManagementContext it is the default of the objects that are published through it.
 	DriftPolicyAnnotation = "apisync.github.io/drift-policy"
