@@ -35,6 +35,7 @@ type remote struct {
 
 func (r *remote) Probe(context.Context) (mapi.ServerInfo, error) { return mapi.ServerInfo{}, r.fault }
 func (r *remote) APIs() mapi.Store[model.API]                    { return r }
+func (r *remote) Groups() mapi.Store[model.Group]                { return nil }
 
 func (r *remote) Observe(_ context.Context, ref mapi.Ref) (mapi.Observation, error) {
 	if r.fault != nil || ref.ID != r.api.Ref.ID {

@@ -146,3 +146,22 @@ func RetryAfter(err error) time.Duration {
 	}
 	return 0
 }
+
+// Redact gives err another text: its own, taken through clean. What it is classified as, and what errors.Is and errors.As find
+// in it, stays. A nil err gives nil.
+func Redact(err error, clean func(string) string) error {
+	if err == nil {
+		return nil
+	}
+	return &redacted{error: err, text: clean(err.Error())}
+}
+
+type redacted struct {
+	error
+
+	text string
+}
+
+func (r *redacted) Error() string { return r.text }
+
+func (r *redacted) Unwrap() error { return r.error }

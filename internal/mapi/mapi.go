@@ -28,6 +28,9 @@ type Client interface {
 	Probe(ctx context.Context) (ServerInfo, error)
 	// APIs is the store of v2 API definitions.
 	APIs() Store[model.API]
+	// Groups is the store of groups of people. A management API that doesn't keep groups this way answers every call with a
+	// Terminal fault of the reason fault.ReasonUnsupported.
+	Groups() Store[model.Group]
 	// Markers lists the objects that an operator manages there (ours, or GKO), in pages: a few requests for
 	// hundreds of objects. Its order is the back end's. An error ends it, and then the list is incomplete; a
 	// list without one is what the user may see, which needn't be all (ServerInfo.SeesAll). Objects that come
@@ -41,8 +44,11 @@ type Marker struct {
 	Ref Ref
 	// Name is the object's display name, for messages.
 	Name string
-	// Owner is the id of the cluster that marked the object as its own; empty when unmarked.
+	// Owner is the id of the cluster that marked the object as its own; empty when unmarked. Of a shared object it is the
+	// first of Owners.
 	Owner string
+	// Owners are the ids of all clusters that marked the object. Sorted.
+	Owners []string
 	// Marker equals Observation.Marker of the same state.
 	Marker string
 }
@@ -95,8 +101,11 @@ type Observation struct {
 	Ref Ref
 	// FoundByKey is true when the object was found by its key and not by the id that was asked for.
 	FoundByKey bool
-	// Owner is the id of the cluster that marked the object as its own; empty when unmarked.
+	// Owner is the id of the cluster that marked the object as its own; empty when unmarked. Of a shared object it is the
+	// first of Owners.
 	Owner string
+	// Owners are the ids of all clusters that marked the object. Sorted.
+	Owners []string
 	// Managed is true when the object says that an operator of ours (or GKO) wrote it, and not a person.
 	Managed bool
 	// Name is the object's display name, for messages.
@@ -187,6 +196,10 @@ type Config struct {
 	BaseURL string
 	// Path replaces the back end's usual path prefix. Nil keeps it, an empty string removes it.
 	Path *string
+	// Hosted is true for an environment of the vendor's own cloud, where the usual path prefix is another.
+	Hosted bool
+	// PlaceName stands for BaseURL in Place, for a BaseURL that must not be shown; empty means BaseURL itself.
+	PlaceName string
 	// Scope narrows the installation down; Gravitee: "organizationId" and "environmentId".
 	Scope       map[string]string
 	Credentials Credentials
@@ -203,7 +216,11 @@ func (c Config) Place() Place {
 	for i, key := range keys {
 		parts[i] = key + "=" + c.Scope[key]
 	}
-	return Place{Type: c.Type, BaseURL: strings.TrimRight(c.BaseURL, "/"), Scope: strings.Join(parts, ",")}
+	name := c.PlaceName
+	if name == "" {
+		name = strings.TrimRight(c.BaseURL, "/")
+	}
+	return Place{Type: c.Type, BaseURL: name, Scope: strings.Join(parts, ",")}
 }
 
 // Place is comparable: two places are equal when objects in them are the same objects.

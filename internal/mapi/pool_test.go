@@ -20,6 +20,7 @@ type named struct{ name string }
 
 func (named) Probe(context.Context) (mapi.ServerInfo, error) { return mapi.ServerInfo{}, nil }
 func (named) APIs() mapi.Store[model.API]                    { return nil }
+func (named) Groups() mapi.Store[model.Group]                { return nil }
 func (named) Markers(context.Context) iter.Seq2[mapi.Marker, error] {
 	return func(func(mapi.Marker, error) bool) {}
 }

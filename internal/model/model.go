@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // API is the wanted state of one API.
@@ -25,6 +26,11 @@ type API struct {
 	ID string
 	// Cluster is the id of the cluster that owns the API; empty when none is configured.
 	Cluster string
+	// Sharers are the ids of other clusters that publish the same API and whose marks are kept. Sorted.
+	Sharers []string
+	// Linked are the ids of remote objects that Definition names by other words, by these words. They are part of the digest: an
+	// object that was made again under its name is another one.
+	Linked map[string]string
 	// Definition is the whole wanted document with its identities filled in. Its values are those of
 	// encoding/json: nil, bool, string, float64 or int64, []any, map[string]any. A nil member differs from
 	// an absent one only on the wire.
@@ -49,6 +55,9 @@ func (a API) Digest(key []byte) (string, error) {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(content)
 	mac.Write([]byte("\x00" + a.Cluster))
+	for _, name := range slices.Sorted(maps.Keys(a.Linked)) {
+		mac.Write([]byte("\x00" + name + "\x00" + a.Linked[name]))
+	}
 	return digestPrefix(key) + hex.EncodeToString(mac.Sum(nil)), nil
 }
 
@@ -91,4 +100,22 @@ func without(value any, member string) any {
 		}
 	}
 	return copied
+}
+
+// Group is the wanted state of a group of people.
+type Group struct {
+	// Name is namespace/name of the resource, for messages.
+	Name string
+	// Key is what the management API knows the group by: a human-readable id, or an id of an older release.
+	Key string
+	// KeyIsID says that Key is an id, and not a human-readable one.
+	KeyIsID bool
+	// Definition is the whole wanted document without identities: name, notifyMembers and members, in the vocabulary of the
+	// Group resource (shared/reference/gko-compatibility.md 2.5), with values as in API.Definition.
+	Definition map[string]any
+}
+
+// Digest identifies the wanted state as API.Digest does.
+func (g Group) Digest(key []byte) (string, error) {
+	return API{Name: g.Name, Definition: g.Definition, Linked: map[string]string{"key": g.Key}}.Digest(key)
 }

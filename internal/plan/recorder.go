@@ -149,6 +149,9 @@ func (r *recorder) Markers(ctx context.Context) iter.Seq2[mapi.Marker, error] {
 // APIs implements mapi.Client.
 func (r *recorder) APIs() mapi.Store[model.API] { return r }
 
+// Groups gives nothing: groups aren't planned.
+func (r *recorder) Groups() mapi.Store[model.Group] { return nil }
+
 // Observe implements mapi.Store: what was recorded goes before what is there.
 func (r *recorder) Observe(ctx context.Context, ref mapi.Ref) (mapi.Observation, error) {
 	seen, err := r.observe(ctx, ref)

@@ -22,6 +22,7 @@ type remote struct {
 
 func (r *remote) Probe(context.Context) (mapi.ServerInfo, error) { return mapi.ServerInfo{}, nil }
 func (r *remote) APIs() mapi.Store[model.API]                    { return r }
+func (r *remote) Groups() mapi.Store[model.Group]                { return nil }
 func (r *remote) Markers(context.Context) iter.Seq2[mapi.Marker, error] {
 	return func(func(mapi.Marker, error) bool) {}
 }

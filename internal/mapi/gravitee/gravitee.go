@@ -128,6 +128,9 @@ type client struct {
 // APIs implements mapi.Client.
 func (c *client) APIs() mapi.Store[model.API] { return apis{client: c} }
 
+// Groups implements mapi.Client.
+func (c *client) Groups() mapi.Store[model.Group] { return groups{client: c} }
+
 // silent keeps resty from writing to standard error: what went wrong is returned.
 type silent struct{}
 
