@@ -4,12 +4,12 @@
 package main
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
-	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +32,7 @@ type options struct {
 	resync         time.Duration
 	driftPeriod    time.Duration
 	driftRotation  time.Duration
+	templating     bool
 	shutdown       time.Duration
 
 	metrics        bool
@@ -87,6 +88,7 @@ func operatorFlags(set *pflag.FlagSet, env lookup) func() (options, error) {
 	set.DurationVar(&o.resync, "resync", e.duration("RESYNC_PERIOD", 10*time.Minute), "how often a context that is well is probed again (RESYNC_PERIOD)")
 	set.DurationVar(&o.driftPeriod, "drift-period", e.duration("DRIFT_PERIOD", 5*time.Minute), "time between two bulk looks at the remote APIs of a context (DRIFT_PERIOD)")
 	set.DurationVar(&o.driftRotation, "drift-rotation", e.duration("DRIFT_ROTATION", time.Hour), "time within which each remote API is read in full (DRIFT_ROTATION)")
+	set.BoolVar(&o.templating, "templating", e.boolean("ENABLE_TEMPLATING", true), "resolve [[ ]] templates in resources (ENABLE_TEMPLATING)")
 	set.DurationVar(&o.shutdown, "shutdown-timeout", e.duration("SHUTDOWN_TIMEOUT", 25*time.Second), "how long work in flight may take to finish at the end (SHUTDOWN_TIMEOUT)")
 	metricsFlags(set, o, e)
 	httpFlags(set, &o.http, e)
@@ -118,11 +120,12 @@ func metricsFlags(set *pflag.FlagSet, o *options, e *environment) {
 }
 
 func httpFlags(set *pflag.FlagSet, o *httpOptions, e *environment) {
-	seconds := e.number("HTTP_CLIENT_TIMEOUT_SECONDS", 5)
+	// Within these bounds, a number of seconds is a duration that doesn't overflow.
+	seconds := max(-1, min(e.number("HTTP_CLIENT_TIMEOUT_SECONDS", 5), math.MaxInt32))
 	set.DurationVar(&o.timeout, "http-timeout", time.Duration(seconds)*time.Second, "how long one request to a management API may take (HTTP_CLIENT_TIMEOUT_SECONDS)")
 	set.IntVar(&o.inFlight, "http-max-in-flight", e.number("HTTP_CLIENT_MAX_IN_FLIGHT", 16), "requests to the management API of one context at once (HTTP_CLIENT_MAX_IN_FLIGHT)")
 	set.BoolVar(&o.insecureSkipVerify, "http-insecure-skip-verify", e.boolean("HTTP_CLIENT_INSECURE_SKIP_CERT_VERIFY", false), "don't verify certificates of management APIs (HTTP_CLIENT_INSECURE_SKIP_CERT_VERIFY)")
-	set.StringVar(&o.trustStore, "http-trust-store", e.text("HTTP_CLIENT_TRUSTSTORE_PATH", ""), "PEM file with further certificate authorities (HTTP_CLIENT_TRUSTSTORE_PATH)")
+	set.StringVar(&o.trustStore, "http-trust-store", e.text("HTTP_CLIENT_TRUSTSTORE_PATH", ""), "PEM file with further certificate authorities; the operator notices its changes (HTTP_CLIENT_TRUSTSTORE_PATH)")
 	// The proxy's settings hold a password, which must not be seen in a list of processes: no flags.
 	o.proxy = proxyOptions{
 		enabled:  e.boolean("HTTP_CLIENT_PROXY_ENABLED", false),
@@ -159,10 +162,11 @@ func (o options) problems() []error {
 func (o httpOptions) problems() []error {
 	problems := problems{}
 	problems.add(o.inFlight < 1, "http-max-in-flight (HTTP_CLIENT_MAX_IN_FLIGHT): %d is too few; use 1 or more", o.inFlight)
-	problems.add(o.timeout <= 0, "http-timeout (HTTP_CLIENT_TIMEOUT_SECONDS): %s isn't positive", o.timeout)
+	problems.add(o.timeout <= 0, "http-timeout (HTTP_CLIENT_TIMEOUT_SECONDS): %s isn't positive; use 1s or more", o.timeout)
 	if o.proxy.enabled && !o.proxy.system {
-		_, err := url.ParseRequestURI(o.proxy.url)
-		problems.add(err != nil, "HTTP_CLIENT_PROXY_URL isn't a URL; set it, or HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY=true")
+		if _, err := o.proxy.address(); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	return problems
 }
@@ -187,24 +191,27 @@ func (o options) perContext() int {
 	return min(o.http.inFlight, max(1, o.workers*3/4))
 }
 
-// trustedRoots are the system's certificate authorities and those of the trust store; nil means the
-// system's alone.
-func (o httpOptions) trustedRoots() (*x509.CertPool, error) {
-	if o.trustStore == "" {
-		return nil, nil //nolint:nilnil // nil is what crypto/tls takes for the system's authorities
+// address is that of the proxy, with the credentials. Its error doesn't quote the URL, which may hold a password.
+func (o proxyOptions) address() (*url.URL, error) {
+	address, err := url.Parse(o.url)
+	if err != nil || address.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, address.Scheme) {
+		return nil, errors.New("HTTP_CLIENT_PROXY_URL isn't the address of a proxy; set it to one such as http://proxy.example:3128, " +
+			"or set HTTP_CLIENT_PROXY_USE_SYSTEM_PROXY=true")
 	}
-	content, err := os.ReadFile(o.trustStore)
+	if o.username != "" {
+		address.User = url.UserPassword(unescaped(o.username), unescaped(o.password))
+	}
+	return address, nil
+}
+
+// unescaped decodes percent-escapes: GKO makes a part of the URL of both values, so special characters of them are escaped where GKO
+// was in use. What isn't a valid escape stays as it is.
+func unescaped(value string) string {
+	plain, err := url.PathUnescape(value)
 	if err != nil {
-		return nil, fmt.Errorf("http-trust-store (HTTP_CLIENT_TRUSTSTORE_PATH): %w", err)
+		return value
 	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, fmt.Errorf("loading the system's certificate authorities: %w", err)
-	}
-	if !roots.AppendCertsFromPEM(content) {
-		return nil, fmt.Errorf("http-trust-store (HTTP_CLIENT_TRUSTSTORE_PATH): %s holds no PEM certificate", o.trustStore)
-	}
-	return roots, nil
+	return plain
 }
 
 // environment reads variables and collects what is wrong with them.

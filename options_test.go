@@ -6,8 +6,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -35,17 +34,18 @@ func TestEnvironmentOfGKOIsUnderstood(t *testing.T) {
 		"METRICS_CERT_DIR": "/certs", "PROBES_PORT": "9091", "HTTP_CLIENT_TIMEOUT_SECONDS": "7",
 		"HTTP_CLIENT_INSECURE_SKIP_CERT_VERIFY": "true", "LOGS_FORMAT": "console", "LOGS_LEVEL": "debug",
 		"HTTP_CLIENT_PROXY_ENABLED": "true", "HTTP_CLIENT_PROXY_URL": "http://proxy:3128",
-		"HTTP_CLIENT_PROXY_USERNAME": "u", "HTTP_CLIENT_PROXY_PASSWORD": "p",
+		"HTTP_CLIENT_PROXY_USERNAME": "u", "HTTP_CLIENT_PROXY_PASSWORD": "p", "HTTP_CLIENT_TRUSTSTORE_PATH": "/trust/ca.pem",
+		"ENABLE_TEMPLATING": "false",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := options{
 		namespaces: []string{"a", "b"}, operatorNamespace: "apisync-system", leaderElection: true, applyCRDs: true,
-		strategy: "always", workers: 3, resync: 10 * time.Minute, driftPeriod: 5 * time.Minute, driftRotation: time.Hour, shutdown: 25 * time.Second,
+		strategy: "always", workers: 3, resync: 10 * time.Minute, driftPeriod: 5 * time.Minute, driftRotation: time.Hour, templating: false, shutdown: 25 * time.Second,
 		metrics: true, metricsAddress: ":9090", metricsSecure: true, metricsCertDir: "/certs", probesAddress: ":9091",
 		http: httpOptions{
-			timeout: 7 * time.Second, insecureSkipVerify: true, inFlight: 16,
+			timeout: 7 * time.Second, insecureSkipVerify: true, trustStore: "/trust/ca.pem", inFlight: 16,
 			proxy: proxyOptions{enabled: true, url: "http://proxy:3128", username: "u", password: "p"},
 		},
 		log: logOptions{format: "console", level: "debug", levelCase: "lower", timestampField: "timestamp", timestampFormat: "iso-8601"},
@@ -80,6 +80,10 @@ func TestProblemsNameFlagVariableAndRemedy(t *testing.T) {
 		"cluster id":       {args: []string{"--cluster-id=East Coast"}, want: []string{"CLUSTER_ID", "East Coast", "a-z"}},
 		"short resync":     {args: []string{"--resync=10ms"}, want: []string{"RESYNC_PERIOD", "1s or more"}},
 		"log format":       {args: []string{"--log-format=xml"}, want: []string{"LOGS_FORMAT", "json or console"}},
+		"no time":          {args: []string{"--http-timeout=0s"}, want: []string{"HTTP_CLIENT_TIMEOUT_SECONDS", "0s", "1s or more"}},
+		"negative time":    {env: map[string]string{"HTTP_CLIENT_TIMEOUT_SECONDS": "-9223372037"}, want: []string{"HTTP_CLIENT_TIMEOUT_SECONDS", "1s or more"}},
+		"time with a unit": {env: map[string]string{"HTTP_CLIENT_TIMEOUT_SECONDS": "5s"}, want: []string{"HTTP_CLIENT_TIMEOUT_SECONDS", `"5s"`, "a whole number"}},
+		"templating":       {env: map[string]string{"ENABLE_TEMPLATING": "on"}, want: []string{"ENABLE_TEMPLATING", "true or false"}},
 		"no proxy address": {env: map[string]string{"HTTP_CLIENT_PROXY_ENABLED": "true"}, want: []string{"HTTP_CLIENT_PROXY_URL"}},
 	}
 	for name, c := range cases {
@@ -97,20 +101,54 @@ func TestProblemsNameFlagVariableAndRemedy(t *testing.T) {
 	}
 }
 
-func TestTrustStore(t *testing.T) {
-	missing := httpOptions{trustStore: filepath.Join(t.TempDir(), "none.pem")}
-	if _, err := missing.trustedRoots(); err == nil || !strings.Contains(err.Error(), "HTTP_CLIENT_TRUSTSTORE_PATH") {
-		t.Errorf("a missing file: %v", err)
+func TestTemplatesAreResolvedUnlessSwitchedOff(t *testing.T) {
+	for args, want := range map[string]bool{"": true, "--templating=false": false, "--templating": true} {
+		if o, err := parse(nil, split(args)...); err != nil || o.templating != want {
+			t.Errorf("%q: templating = %t, %v", args, o.templating, err)
+		}
 	}
-	empty := httpOptions{trustStore: filepath.Join(t.TempDir(), "empty.pem")}
-	if err := os.WriteFile(empty.trustStore, []byte("no certificate"), 0o600); err != nil {
-		t.Fatal(err)
+}
+
+func TestTimeoutsAreInSeconds(t *testing.T) {
+	cases := map[string]struct {
+		why  string
+		env  map[string]string
+		args []string
+		want time.Duration
+	}{
+		"default":    {"GKO's", nil, nil, 5 * time.Second},
+		"a variable": {"it is a number of seconds", map[string]string{"HTTP_CLIENT_TIMEOUT_SECONDS": "90"}, nil, 90 * time.Second},
+		"a flag":     {"it has a unit, and wins", map[string]string{"HTTP_CLIENT_TIMEOUT_SECONDS": "90"}, []string{"--http-timeout=1500ms"}, 1500 * time.Millisecond},
+		"for ever":   {"a large number must not become a small one", map[string]string{"HTTP_CLIENT_TIMEOUT_SECONDS": "18446744074"}, nil, math.MaxInt32 * time.Second},
 	}
-	if _, err := empty.trustedRoots(); err == nil || !strings.Contains(err.Error(), "no PEM certificate") {
-		t.Errorf("a file without certificates: %v", err)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if o, err := parse(c.env, c.args...); err != nil || o.http.timeout != c.want {
+				t.Errorf("timeout = %s, %v; want %s: %s", o.http.timeout, err, c.want, c.why)
+			}
+		})
 	}
-	if roots, err := (httpOptions{}).trustedRoots(); roots != nil || err != nil {
-		t.Errorf("without a trust store: %v, %v", roots, err)
+}
+
+// TestProblemsOfAProxyShowNoPassword: the error ends in a log.
+func TestProblemsOfAProxyShowNoPassword(t *testing.T) {
+	for _, address := range []string{
+		"", "proxy.example:3128", "u:geheim@proxy.example:3128", "//u:geheim@proxy.example", "http://u:geheim@", "http://u:geheim@:3128",
+		"ftp://u:geheim@proxy.example", "http://u:geheim@proxy.example:port", "http://u:geheim@proxy example", "http://u:%geheim@proxy.example",
+	} {
+		t.Run(address, func(t *testing.T) {
+			o := map[string]string{"HTTP_CLIENT_PROXY_ENABLED": "true", "HTTP_CLIENT_PROXY_URL": address, "HTTP_CLIENT_PROXY_PASSWORD": "geheim"}
+			_, err := parse(o)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if !strings.Contains(err.Error(), "HTTP_CLIENT_PROXY_URL") || !strings.Contains(err.Error(), "http://proxy.example:3128") {
+				t.Errorf("setting or remedy isn't in %q", err)
+			}
+			if strings.Contains(err.Error(), "geheim") {
+				t.Errorf("the password is in %q", err)
+			}
+		})
 	}
 }
 

@@ -5,12 +5,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +29,8 @@ import (
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/config/crd"
 	"github.com/apisync/apisync/internal/controller"
+	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/gateway"
 	"github.com/apisync/apisync/internal/install"
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
@@ -41,8 +41,11 @@ import (
 
 // Event sources are those of GKO (shared/reference/gko-compatibility.md 5.2).
 const (
-	contextEventSource = "managementcontext-controller"
-	apiEventSource     = "apidefinitionv2-controller"
+	contextEventSource      = "managementcontext-controller"
+	apiEventSource          = "apidefinitionv2-controller"
+	resourceEventSource     = "apiresource-controller"
+	groupEventSource        = "group-controller"
+	notificationEventSource = "notification-controller"
 )
 
 // breakerThreshold is how many failed requests in a row make a context's requests pause.
@@ -159,23 +162,25 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	if err := controller.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	transport, err := newTransport(o.http)
+	transport, err := addTransport(ctx, mgr.Add, o.http)
 	if err != nil {
 		return err
 	}
-	changed, swept, recheck := newWaker(), newWaker(), newWaker()
+	changed, swept, regrouped, recheck := newWaker(), newWaker(), newWaker(), newWaker()
 	woken := make(chan event.TypedGenericEvent[controller.Wake], wakerBuffer)
 	wake := func(object controller.Wake) { woken <- event.TypedGenericEvent[controller.Wake]{Object: object} }
 	pool := mapi.NewPool(func(contextName string) {
 		changed.wake(contextName)
 		swept.wake(contextName)
+		regrouped.wake(contextName)
 	})
+	sources := gather.Sources{Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: time.Now, Templating: o.templating}
 	times := controller.Times{Period: o.driftPeriod, Rotation: o.driftRotation}
 	waiting := &controller.Waiting{}
 	measured := metrics.New(ctrlmetrics.Registry)
 	ctrlmetrics.Registry.MustRegister(metrics.NewObjects(mgr.GetCache(), time.Now))
 	contexts := &controller.Contexts{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Pool: pool, Resync: o.resync, Times: times, Meter: measured,
+		Client: mgr.GetClient(), Sources: sources, Pool: pool, Resync: o.resync, Times: times, Meter: measured,
 		Registry: mapi.Registry{
 			mapi.DefaultType: gravitee.New(gravitee.Options{Timeout: o.http.timeout, Version: version}),
 		},
@@ -186,7 +191,8 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		},
 	}
 	apis := &controller.APIDefinitions{
-		Client: mgr.GetClient(), Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey,
+		Client: mgr.GetClient(), Sources: sources, Pool: pool,
+		Gateway: &gateway.Publisher{Client: mgr.GetClient(), Metadata: mgr.GetCache()}, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey,
 		Cluster: o.clusterID, Times: times, Rotation: controller.NewRotation(time.Now), Waiting: waiting, Meter: measured,
 		Now: time.Now, Gate: controller.NewGate(o.perContext(), wake),
 	}
@@ -210,10 +216,33 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(apiEventSource), Kind: apis,
 			Finalizer: v1alpha1.ApiDefinitionFinalizer, Timeout: o.shutdown, Jitter: jitter,
 		}, changed.events, woken, controller.Options(o.workers, jitter)),
+		controller.SetupResources(mgr, &lifecycle.Reconciler[*v1alpha1.ApiResource]{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(resourceEventSource), Finalizer: v1alpha1.ApiResourceFinalizer,
+			Kind: &controller.Resources{Client: mgr.GetClient(), Sources: sources}, Timeout: o.shutdown, Jitter: jitter,
+		}, controller.Options(o.workers, jitter)),
+		controller.SetupNotifications(mgr, &lifecycle.Reconciler[*v1alpha1.Notification]{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(notificationEventSource), Finalizer: v1alpha1.NotificationFinalizer,
+			Kind: &controller.Notifications{Client: mgr.GetClient(), Sources: sources}, Timeout: o.shutdown, Jitter: jitter,
+		}, controller.Options(o.workers, jitter)),
+		controller.SetupGroups(mgr, &lifecycle.Reconciler[*v1alpha1.Group]{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(groupEventSource), Finalizer: v1alpha1.GroupFinalizer,
+			Kind: &controller.Groups{
+				Client: mgr.GetClient(), Sources: sources, Pool: pool, Recheck: recheck.wake, DigestKey: digestKey, Times: times,
+				Meter: measured, Now: time.Now,
+			}, Timeout: o.shutdown, Jitter: jitter,
+		}, regrouped.events, controller.Options(o.workers, jitter)),
+		setupReleased(mgr, &corev1.Secret{}, "Secret"),
+		setupReleased(mgr, &corev1.ConfigMap{}, "ConfigMap"),
 		controller.SetupSweeps(mgr, sweeps, swept.events, controller.Options(sweepsAtOnce, jitter)),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", cachesSynced(mgr)),
 	)
+}
+
+func setupReleased(mgr ctrl.Manager, object client.Object, kind string) error {
+	return controller.SetupReleased(mgr, &controller.Released{
+		Client: mgr.GetClient(), Metadata: mgr.GetCache(), Kind: corev1.SchemeGroupVersion.WithKind(kind),
+	}, object, controller.Options(1, jitter))
 }
 
 // cachesSynced makes readiness mean that the operator sees the cluster.
@@ -243,34 +272,4 @@ func (w waker) wake(contextName string) {
 // jitter spreads a delay by a tenth to both sides.
 func jitter(delay time.Duration) time.Duration {
 	return time.Duration(float64(delay) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // no secret depends on it
-}
-
-// newTransport is what all contexts share: connections and trust. It follows proxy variables of the process
-// only when it is told to (GKO did so always: shared/reference/gko-compatibility.md 9.1 no. 40).
-func newTransport(o httpOptions) (http.RoundTripper, error) {
-	roots, err := o.trustedRoots()
-	if err != nil {
-		return nil, err
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // documented type
-	transport.TLSClientConfig = &tls.Config{
-		MinVersion: tls.VersionTLS12, RootCAs: roots,
-		InsecureSkipVerify: o.insecureSkipVerify, //nolint:gosec // an explicit choice of the person who runs it
-	}
-	transport.MaxIdleConnsPerHost = o.inFlight
-	transport.Proxy = nil
-	switch {
-	case o.proxy.enabled && o.proxy.system:
-		transport.Proxy = http.ProxyFromEnvironment
-	case o.proxy.enabled:
-		address, err := url.Parse(o.proxy.url)
-		if err != nil {
-			return nil, errors.New("HTTP_CLIENT_PROXY_URL isn't a URL")
-		}
-		if o.proxy.username != "" {
-			address.User = url.UserPassword(o.proxy.username, o.proxy.password)
-		}
-		transport.Proxy = http.ProxyURL(address)
-	}
-	return transport, nil
 }

@@ -97,6 +97,7 @@ type GroupStatus struct {
 	// +optional
 	EnvironmentID string `json:"environmentId,omitempty"`
 	// members is the number of members that the management API counts.
+	// +optional
 	Members uint `json:"members"`
 	// processingStatus is Completed or Failed. It is kept for scripts that read it; conditions tell more.
 	// +optional

@@ -122,6 +122,56 @@ func TestValidation(t *testing.T) {
 			spec: `{type: Kong Admin}`,
 			want: []string{"spec.type: Invalid value"},
 		},
+		"ApiResourceNeedsNothing": {
+			why:  "GKO's schema demands nothing of a resource, and APIs that use it tell what it lacks",
+			kind: v1alpha1.ApiResourceKind,
+			spec: "{}",
+		},
+		"ApiResourceFreeForm": {
+			why:  "its configuration is an object, whatever is inside",
+			kind: v1alpha1.ApiResourceKind,
+			spec: "{configuration: text}",
+			want: []string{"spec.configuration: Invalid value"},
+		},
+		"RequiredOfGroup": {
+			why:  "name and members are all that GKO demands",
+			kind: v1alpha1.GroupKind,
+			spec: "{}",
+			want: []string{"spec.members: Required value", "spec.name: Required value"},
+		},
+		"RequiredInsideGroup": {
+			why:  "a member is known by source and sourceId; roles and the context may be left out",
+			kind: v1alpha1.GroupKind,
+			spec: "{name: an, members: [{}], contextRef: {}}",
+			want: []string{"spec.contextRef.name: Required value", "spec.members[0].source: Required value", "spec.members[0].sourceId: Required value"},
+		},
+		"GroupWithoutMembers": {
+			why:  "a group may be empty, and its roles are free text",
+			kind: v1alpha1.GroupKind,
+			spec: "{name: an, members: []}",
+		},
+		"NotificationNeedsNothing": {
+			why:  "what GKO demands of a notification has a default",
+			kind: v1alpha1.NotificationKind,
+			spec: "{}",
+		},
+		"NotificationEnums": {
+			why:  "values outside an enum are refused",
+			kind: v1alpha1.NotificationKind,
+			spec: "{eventType: application, target: webhook, console: {apiEvents: [API_STARTED, API_BROKEN], groupRefs: [{}]}}",
+			want: []string{
+				"spec.console.apiEvents[1]: Unsupported value", "spec.console.groupRefs[0].name: Required value",
+				"spec.eventType: Unsupported value", "spec.target: Unsupported value",
+			},
+		},
+		"NotificationEvents": {
+			why:  "all events of GKO's list are known",
+			kind: v1alpha1.NotificationKind,
+			spec: `{console: {apiEvents: [APIKEY_EXPIRED, APIKEY_RENEWED, APIKEY_REVOKED, SUBSCRIPTION_NEW, SUBSCRIPTION_ACCEPTED, SUBSCRIPTION_CLOSED,
+				SUBSCRIPTION_PAUSED, SUBSCRIPTION_RESUMED, SUBSCRIPTION_REJECTED, SUBSCRIPTION_TRANSFERRED, SUBSCRIPTION_FAILED, NEW_SUPPORT_TICKET,
+				API_STARTED, API_STOPPED, API_UPDATED, API_DEPLOYED, NEW_RATING, NEW_RATING_ANSWER, MESSAGE, ASK_FOR_REVIEW, REVIEW_OK,
+				REQUEST_FOR_CHANGES, API_DEPRECATED, NEW_SPEC_GENERATED]}}`,
+		},
 	}
 	apiServer := recorded.NewServer(t)
 	for name, tc := range cases {
@@ -165,6 +215,42 @@ func TestStoredForm(t *testing.T) {
 			kind: v1alpha1.ManagementContextKind,
 			spec: `{}`,
 			want: `{}`,
+		},
+		"LeastApiResource": {
+			why:  "a resource is switched on unless it says otherwise; nothing else has a default",
+			kind: v1alpha1.ApiResourceKind,
+			spec: `{}`,
+			want: `{enabled: true}`,
+		},
+		"ApiResource": {
+			why:  "what is inside its configuration is kept as it is",
+			kind: v1alpha1.ApiResourceKind,
+			spec: `{name: c, type: cache, enabled: false, configuration: {big: 9007199254740993, deep: [{a: null}]}, nonsense: 1}`,
+			want: `{name: c, type: cache, enabled: false, configuration: {big: 9007199254740993, deep: [{a: null}]}}`,
+		},
+		"LeastGroup": {
+			why:  "members are told by mail unless the group says otherwise",
+			kind: v1alpha1.GroupKind,
+			spec: `{name: an, members: []}`,
+			want: `{name: an, members: [], notifyMembers: true}`,
+		},
+		"Group": {
+			why:  "fields that look internal are accepted too; a member without roles has none of them, not an unknown number",
+			kind: v1alpha1.GroupKind,
+			spec: `{name: an, id: i, hrid: h, notifyMembers: false, members: [{source: memory, sourceId: u}, {source: memory, sourceId: v, roles: {API: OWNER}, displayName: gone}]}`,
+			want: `{name: an, id: i, hrid: h, notifyMembers: false, members: [{source: memory, sourceId: u, roles: {}}, {source: memory, sourceId: v, roles: {API: OWNER}}]}`,
+		},
+		"LeastNotification": {
+			why:  "there is one target and one type of events",
+			kind: v1alpha1.NotificationKind,
+			spec: `{}`,
+			want: `{eventType: api, target: console, console: {}}`,
+		},
+		"Notification": {
+			why:  "lists inside of console have no default",
+			kind: v1alpha1.NotificationKind,
+			spec: `{console: {apiEvents: [], groupRefs: [{name: g, namespace: other, kind: groups}]}}`,
+			want: `{eventType: api, target: console, console: {apiEvents: [], groupRefs: [{name: g, namespace: other, kind: groups}]}}`,
 		},
 	}
 	apiServer := recorded.NewServer(t)
@@ -310,35 +396,54 @@ func TestNestedFields(t *testing.T) {
 // TestStatusDefault shows that an object that nobody looked at doesn't pass for a finished one, and that the
 // default touches no status that is there already, such as one that GKO left.
 func TestStatusDefault(t *testing.T) {
-	cases := map[string]struct{ why, status, want string }{
-		"Absent": {
-			why:    "kstatus must see that the generation wasn't observed",
-			status: "",
-			want:   "{observedGeneration: -1, conditions: []}",
+	const untouched = "{observedGeneration: -1, conditions: []}"
+	cases := map[string]struct{ why, kind, status, want string }{
+		"ApiDefinition": {
+			why:  "kstatus must see that the generation wasn't observed",
+			kind: v1alpha1.ApiDefinitionKind, want: untouched,
 		},
-		"LeftByGKO": {
-			why:    "a status of GKO is read as it is",
-			status: "{id: i, conditions: [], plans: {a: b}, errors: {}}",
-			want:   "{id: i, conditions: [], plans: {a: b}, errors: {}}",
+		"ManagementContext": {
+			why:  "as for every kind",
+			kind: v1alpha1.ManagementContextKind, want: untouched,
+		},
+		"ApiResource": {
+			why:  "GKO gives it no status, so that each one that is taken over looks like a new one",
+			kind: v1alpha1.ApiResourceKind, want: untouched,
+		},
+		"Notification": {
+			why:  "GKO's schema demands conditions of it, which are there",
+			kind: v1alpha1.NotificationKind, want: untouched,
+		},
+		"Group": {
+			why:  "GKO's schema demands members of it, so that there is a number from the beginning",
+			kind: v1alpha1.GroupKind, want: "{observedGeneration: -1, conditions: [], members: 0}",
+		},
+		"ApiDefinitionLeftByGKO": {
+			why:  "a status of GKO is read as it is",
+			kind: v1alpha1.ApiDefinitionKind, status: "{id: i, conditions: [], plans: {a: b}, errors: {}}",
+			want: "{id: i, conditions: [], plans: {a: b}, errors: {}}",
+		},
+		"ManagementContextLeftByGKO": {
+			why:  "and what GKO doesn't write into that of a context isn't kept",
+			kind: v1alpha1.ManagementContextKind, status: "{id: i}", want: "{conditions: []}",
+		},
+		"GroupLeftByGKO": {
+			why:  "a number of members is kept",
+			kind: v1alpha1.GroupKind, status: "{id: i, members: 3}", want: "{id: i, members: 3, conditions: []}",
 		},
 	}
 	apiServer := recorded.NewServer(t)
-	for _, kind := range []string{v1alpha1.ApiDefinitionKind, v1alpha1.ManagementContextKind} {
-		for name, tc := range cases {
-			t.Run(kind+"/"+name, func(t *testing.T) {
-				read := object(t, kind, named)
-				if tc.status != "" {
-					read.Object["status"] = parseSpec(t, tc.status)
-				}
-				if kind == v1alpha1.ManagementContextKind && tc.status != "" {
-					tc.want = "{conditions: []}"
-				}
-				apiServer.Normalize(read)
-				if difference := cmp.Diff(parseSpec(t, tc.want), recorded.AsJSON(t, read.Object["status"])); difference != "" {
-					t.Errorf("%s (-want +read):\n%s", tc.why, difference)
-				}
-			})
-		}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			read := object(t, tc.kind, named)
+			if tc.status != "" {
+				read.Object["status"] = parseSpec(t, tc.status)
+			}
+			apiServer.Normalize(read)
+			if difference := cmp.Diff(parseSpec(t, tc.want), recorded.AsJSON(t, read.Object["status"])); difference != "" {
+				t.Errorf("%s (-want +read):\n%s", tc.why, difference)
+			}
+		})
 	}
 }
 
@@ -361,8 +466,17 @@ func TestStatusIsStored(t *testing.T) {
 		},
 	}}
 	context.Kind = v1alpha1.ManagementContextKind
+	resource := &v1alpha1.ApiResource{Status: v1alpha1.ApiResourceStatus{ObservedGeneration: 3}}
+	resource.Kind = v1alpha1.ApiResourceKind
+	notification := &v1alpha1.Notification{Status: v1alpha1.NotificationStatus{ObservedGeneration: 3}}
+	notification.Kind = v1alpha1.NotificationKind
+	group := &v1alpha1.Group{Status: v1alpha1.GroupStatus{
+		ObservedGeneration: 3, ID: "i", OrganizationID: "o", EnvironmentID: "e", Members: 2, ProcessingStatus: v1alpha1.ProcessingCompleted,
+		Errors: api.Status.Errors, Sync: api.Status.Sync,
+	}}
+	group.Kind = v1alpha1.GroupKind
 	apiServer := recorded.NewServer(t)
-	for _, typed := range []any{api, context} {
+	for _, typed := range []any{api, context, resource, notification, group} {
 		content, err := json.Marshal(typed)
 		if err != nil {
 			t.Fatal(err)
@@ -433,6 +547,25 @@ func TestNames(t *testing.T) {
 			},
 		},
 		{
+			Name: "apiresources.gravitee.io", Kind: "ApiResource", List: "ApiResourceList",
+			Plural: "apiresources", Singular: "apiresource",
+			Categories: []string{"gravitee", "apisync"}, Scope: "Namespaced", Version: "v1alpha1", Status: true,
+			Columns: []column{
+				{Name: "Ready", Path: ready + "status"}, {Name: "Reason", Path: ready + "reason"},
+				{Name: "Type", Path: ".spec.type"}, {Name: "Age", Path: ".metadata.creationTimestamp"},
+			},
+		},
+		{
+			Name: "groups.gravitee.io", Kind: "Group", List: "GroupList",
+			Plural: "groups", Singular: "group", ShortNames: []string{"graviteegroups"},
+			Categories: []string{"gravitee", "apisync"}, Scope: "Namespaced", Version: "v1alpha1", Status: true,
+			Columns: []column{
+				{Name: "Ready", Path: ready + "status"}, {Name: "Reason", Path: ready + "reason"},
+				{Name: "Members", Path: ".status.members"}, {Name: "Context", Path: ".spec.contextRef.name"},
+				{Name: "Age", Path: ".metadata.creationTimestamp"},
+			},
+		},
+		{
 			Name: "managementcontexts.gravitee.io", Kind: "ManagementContext", List: "ManagementContextList",
 			Plural: "managementcontexts", Singular: "managementcontext", ShortNames: []string{"graviteecontexts"},
 			Categories: []string{"gravitee", "apisync"}, Scope: "Namespaced", Version: "v1alpha1", Status: true,
@@ -440,6 +573,16 @@ func TestNames(t *testing.T) {
 				{Name: "Ready", Path: ready + "status"}, {Name: "Reason", Path: ready + "reason"},
 				{Name: "BaseUrl", Path: ".spec.baseUrl"}, {Name: "Environment", Path: ".spec.environmentId"},
 				{Name: "User", Path: ".status.server.user"}, {Name: "Age", Path: ".metadata.creationTimestamp"},
+			},
+		},
+		{
+			Name: "notifications.gravitee.io", Kind: "Notification", List: "NotificationList",
+			Plural: "notifications", Singular: "notification", ShortNames: []string{"graviteenotif"},
+			Categories: []string{"gravitee", "apisync"}, Scope: "Namespaced", Version: "v1alpha1", Status: true,
+			Columns: []column{
+				{Name: "Ready", Path: ready + "status"}, {Name: "Reason", Path: ready + "reason"},
+				{Name: "Target", Path: ".spec.target"}, {Name: "Event type", Path: ".spec.eventType"},
+				{Name: "Age", Path: ".metadata.creationTimestamp"},
 			},
 		},
 	}

@@ -5,10 +5,13 @@ package v1alpha1_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/test/recorded"
@@ -39,11 +42,71 @@ func TestStoredAsUnderGKO(t *testing.T) {
 			}
 			for _, v := range variants {
 				if !matched[v] && !matched[v.twin] {
-					t.Errorf("%s of %s is in no recorded recorded.Snapshot, so nothing was compared", v.key, v.file)
+					t.Errorf("%s of %s is in no recorded snapshot, so nothing was compared", v.key, v.file)
 				}
 			}
 		})
 	}
+}
+
+// TestStatusOfGKOIsKept shows that every status that GKO left is valid under our schema, that reading it neither drops nor
+// changes anything, and that it survives in its Go type.
+func TestStatusOfGKOIsKept(t *testing.T) {
+	apiServer := recorded.NewServer(t)
+	compared := map[string]int{}
+	for _, one := range recorded.Cases(t) {
+		for _, step := range one.Stored {
+			for _, content := range step.Objects {
+				left := &unstructured.Unstructured{Object: content}
+				name := one.Name + ", step " + step.Step + ", " + left.GetKind() + " " + recorded.KeyOf(left)
+				expectStatusKept(t, apiServer, name, left)
+				compared[left.GetKind()]++
+			}
+		}
+	}
+	for kind := range apiServer {
+		if compared[kind] == 0 {
+			t.Errorf("no %s was compared", kind)
+		}
+	}
+}
+
+func expectStatusKept(t *testing.T, apiServer recorded.Server, name string, left *unstructured.Unstructured) {
+	t.Helper()
+	want := map[string]any{"observedGeneration": json.Number("-1"), "conditions": []any{}} // where GKO writes none
+	status, found := left.Object["status"]
+	if found {
+		want = recorded.AsJSON(t, status)
+	}
+	content, err := left.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := &unstructured.Unstructured{}
+	if err := read.UnmarshalJSON(content); err != nil {
+		t.Fatal(err)
+	}
+	apiServer.Normalize(read)
+	if difference := cmp.Diff(want, recorded.AsJSON(t, read.Object["status"])); difference != "" {
+		t.Errorf("%s: reading changes the status (-left +read):\n%s", name, difference)
+	}
+	if problems := validation.ValidateCustomResource(nil, read.Object, apiServer[read.GetKind()].Validator); len(problems) > 0 {
+		t.Errorf("%s: the API server would refuse to write it again: %v", name, problems)
+	}
+	typed := recorded.AsJSON(t, decode(t, read))["status"]
+	if difference := cmp.Diff(withoutEmpty(want), withoutEmpty(recorded.AsJSON(t, typed))); difference != "" {
+		t.Errorf("%s: the Go type changes the status (-left +typed):\n%s", name, difference)
+	}
+}
+
+// withoutEmpty leaves out what a Go type leaves out or adds, which means the same.
+func withoutEmpty(status map[string]any) map[string]any {
+	maps.DeleteFunc(status, func(_ string, value any) bool {
+		list, isList := value.([]any)
+		object, isObject := value.(map[string]any)
+		return isList && len(list) == 0 || isObject && len(object) == 0
+	})
+	return status
 }
 
 // variant is a manifest as it is stored; twin is the same after GKO's write.
@@ -174,13 +237,30 @@ func groupsOf(spec map[string]any) []map[string]any {
 
 func decodeAPIDefinition(t *testing.T, object *unstructured.Unstructured) *v1alpha1.ApiDefinition {
 	t.Helper()
+	typed, ok := decode(t, object).(*v1alpha1.ApiDefinition)
+	if !ok {
+		t.Fatalf("%s is no ApiDefinition", recorded.KeyOf(object))
+	}
+	return typed
+}
+
+// decode gives an object in the Go type of its kind.
+func decode(t *testing.T, object *unstructured.Unstructured) runtime.Object {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	typed, err := scheme.New(object.GroupVersionKind())
+	if err != nil {
+		t.Fatal(err)
+	}
 	content, err := object.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var typed v1alpha1.ApiDefinition
-	if err := json.Unmarshal(content, &typed); err != nil {
+	if err := json.Unmarshal(content, typed); err != nil {
 		t.Fatalf("decoding %s: %v", recorded.KeyOf(object), err)
 	}
-	return &typed
+	return typed
 }

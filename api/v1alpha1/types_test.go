@@ -25,9 +25,16 @@ type reporter interface {
 	SetObservedGeneration(int64)
 }
 
-// TestAccessors shows that both kinds keep what is set, where the status subresource stores it.
+// reporters are one of each kind.
+func reporters() []reporter {
+	return []reporter{
+		&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}, &v1alpha1.ApiResource{}, &v1alpha1.Group{}, &v1alpha1.Notification{},
+	}
+}
+
+// TestAccessors shows that all kinds keep what is set, where the status subresource stores it.
 func TestAccessors(t *testing.T) {
-	for _, object := range []reporter{&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}} {
+	for _, object := range reporters() {
 		object.SetConditions([]metav1.Condition{{Type: v1alpha1.ReadyCondition}})
 		object.SetObservedGeneration(7)
 		if got := object.GetConditions(); len(got) != 1 || got[0].Type != v1alpha1.ReadyCondition {
@@ -52,6 +59,9 @@ func TestAddToScheme(t *testing.T) {
 	want := map[string]runtime.Object{
 		v1alpha1.ApiDefinitionKind: &v1alpha1.ApiDefinition{}, v1alpha1.ApiDefinitionKind + "List": &v1alpha1.ApiDefinitionList{},
 		v1alpha1.ManagementContextKind: &v1alpha1.ManagementContext{}, v1alpha1.ManagementContextKind + "List": &v1alpha1.ManagementContextList{},
+		v1alpha1.ApiResourceKind: &v1alpha1.ApiResource{}, v1alpha1.ApiResourceKind + "List": &v1alpha1.ApiResourceList{},
+		v1alpha1.GroupKind: &v1alpha1.Group{}, v1alpha1.GroupKind + "List": &v1alpha1.GroupList{},
+		v1alpha1.NotificationKind: &v1alpha1.Notification{}, v1alpha1.NotificationKind + "List": &v1alpha1.NotificationList{},
 	}
 	for kind, object := range want {
 		kinds, _, err := scheme.ObjectKinds(object)

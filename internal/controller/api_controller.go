@@ -18,6 +18,7 @@ import (
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/gateway"
 	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
@@ -29,7 +30,11 @@ import (
 // lifecycle.Kind[*v1alpha1.ApiDefinition].
 type APIDefinitions struct {
 	Client client.Client
-	Pool   *mapi.Pool
+	// Sources look up what APIs refer to.
+	Sources gather.Sources
+	// Gateway keeps the ConfigMaps of local APIs.
+	Gateway *gateway.Publisher
+	Pool    *mapi.Pool
 	// Reach makes a client for another place of the installation that a context leads to.
 	Reach func(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error)
 	// Gate bounds the objects of one context that are worked on at once; nil has no bound.
@@ -55,20 +60,46 @@ type APIDefinitions struct {
 	Now func() time.Time
 }
 
-// Sync publishes the API if there is a reason to.
+// Sync publishes the API if there is a reason to. It works on a copy whose spec is complete: what is rendered, or stands in other
+// objects, is never stored in the resource.
 func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) (lifecycle.Outcome, error) {
 	if api.Annotations[v1alpha1.TemplateAnnotation] == "true" {
 		return lifecycle.Outcome{Message: "A template for ingresses; it isn't published itself"}, nil
 	}
+	if held, err := heldBack(api); held != nil || err != nil {
+		return lifecycle.Outcome{Held: true, Conditions: held}, err
+	}
+	found, err := a.Sources.API(ctx, api)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	complete := found.Object
+	outcome, err := a.sync(ctx, complete, found)
+	api.ObjectMeta, api.Status = complete.ObjectMeta, complete.Status
+	if !outcome.Held {
+		outcome.Conditions = append(outcome.Conditions, missingGroups(found.MissingGroups)...)
+	}
+	return outcome.Redacted(found.Redact), fault.Redact(err, found.Redact)
+}
+
+func (a *APIDefinitions) sync(ctx context.Context, api *v1alpha1.ApiDefinition, found gather.API) (lifecycle.Outcome, error) {
 	if err := translate.Check(api); err != nil {
 		return lifecycle.Outcome{}, err
+	}
+	if api.Spec.ContextRef == nil {
+		return a.syncLocally(ctx, api)
 	}
 	terms, known, err := a.terms(ctx, api)
 	if err != nil || !known {
 		return a.withoutContext(api, known, err)
 	}
+	if terms.held != nil {
+		return lifecycle.Outcome{Held: true, Conditions: terms.held}, nil
+	}
+	terms.linked = found.Linked
+	terms.Client = redactedBy(terms.Client, found.Rendered, found.Redact)
 	if a.atRest(api, terms) {
-		return a.untilDue(lifecycle.Outcome{Deferred: true}, api, terms), nil
+		return a.rest(ctx, api, terms)
 	}
 	leave, entered := a.Gate.Enter(terms.Name, Wake{Name: client.ObjectKeyFromObject(api), Urgent: !isInStep(api)})
 	if !entered {
@@ -97,6 +128,17 @@ type terms struct {
 	times  Times
 	// contextUID is that of the ManagementContext.
 	contextUID string
+	// held are the conditions of an API whose context is paused; nil when it isn't.
+	held []metav1.Condition
+	// request is what people ask for by the annotation for a reconciliation now.
+	request string
+	// linked are the ids of remote objects that the API names by other words.
+	linked map[string]string
+}
+
+// isRequested reports whether there is a request that wasn't answered yet.
+func (t terms) isRequested(api *v1alpha1.ApiDefinition) bool {
+	return t.request != "" && (api.Status.Sync == nil || api.Status.Sync.ReconcileAt != t.request)
 }
 
 // terms borrows the client of the API's context. known is false while nothing can be said about the context yet.
@@ -104,6 +146,9 @@ func (a *APIDefinitions) terms(ctx context.Context, api *v1alpha1.ApiDefinition)
 	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
 	if err != nil {
 		return terms{}, true, err
+	}
+	if held, err := heldBack(managed); held != nil || err != nil {
+		return terms{held: held}, true, err
 	}
 	lease, known, err := a.Pool.Get(string(managed.UID))
 	if err == nil && lease.Revision != managed.Generation {
@@ -113,7 +158,7 @@ func (a *APIDefinitions) terms(ctx context.Context, api *v1alpha1.ApiDefinition)
 	if err != nil || !known {
 		return terms{}, known, err
 	}
-	found = terms{Lease: lease, contextUID: string(managed.UID)}
+	found = terms{Lease: lease, contextUID: string(managed.UID), request: requested(api, managed)}
 	if found.policy, err = driftPolicy(api, managed); err != nil {
 		return terms{}, true, err
 	}
@@ -157,15 +202,20 @@ func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinitio
 		return result.unfinished(), err
 	}
 	a.recordPlace(api, terms.Lease)
+	syncOf(&api.Status.Sync).ReconcileAt = terms.request
 	if a.Rotation != nil {
 		a.Rotation.Done(api.UID, terms.times.Rotation)
 	}
 	outcome := lifecycle.Outcome{
 		Done: result.done, DoneReason: result.doneReason, Warnings: result.warnings, Events: result.events,
 		Message:    readyText(api, result),
-		Conditions: []metav1.Condition{served(api, result.comparison), result.drifted(api)},
+		Conditions: []metav1.Condition{served(api, result.comparison), result.drifted(api), configured(result.comparison.Findings)},
 	}
-	return a.untilDue(outcome, api, terms), severe(api)
+	outcome = a.untilDue(outcome, api, terms)
+	if err := severeRemarks(api.Status.Errors.Severe); err != nil {
+		return outcome, err
+	}
+	return a.serveLocally(ctx, api, outcome)
 }
 
 // untilDue lets the API come back when it is its turn to be read in full.
@@ -187,7 +237,7 @@ func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.Api
 		return result{}, err
 	}
 	// What was written to the old place says nothing about the new one.
-	sync := syncOf(&api.Status)
+	sync := syncOf(&api.Status.Sync)
 	sync.Digest, sync.Marker, sync.Unresolved = "", "", nil
 	found, err := a.reconcile(ctx, api, terms)
 	if err != nil {
@@ -198,12 +248,12 @@ func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.Api
 	return found, err
 }
 
-// severe is met when the management API accepted the API and said all the same that something is badly wrong.
-func severe(api *v1alpha1.ApiDefinition) error {
-	if len(api.Status.Errors.Severe) == 0 {
+// severeRemarks is met when the management API accepted an object and said all the same that something is badly wrong.
+func severeRemarks(severe []string) error {
+	if len(severe) == 0 {
 		return nil
 	}
-	return fault.New(fault.Terminal, fault.ReasonControlPlane, "the management API reports: %s", naming(api.Status.Errors.Severe))
+	return fault.New(fault.Terminal, fault.ReasonControlPlane, "the management API reports: %s", naming(severe))
 }
 
 // result is what a reconciliation learned and did.
@@ -228,6 +278,9 @@ func (r result) unfinished() lifecycle.Outcome {
 	if r.pending.Type != "" {
 		outcome.Conditions = []metav1.Condition{r.pending}
 	}
+	if isChecked(r.comparison.Findings) {
+		outcome.Conditions = append(outcome.Conditions, configured(r.comparison.Findings))
+	}
 	return outcome
 }
 
@@ -239,23 +292,30 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	if err != nil {
 		return result{}, unseen{err}
 	}
-	want, err := a.wanted(api, seen)
+	want, err := a.wanted(api, seen, terms.linked)
 	if err != nil {
 		return result{}, err
 	}
-	var comparison mapi.Comparison
-	if seen.Exists {
-		if comparison, err = store.Compare(ctx, want, seen); err != nil {
+	comparison, err := a.compare(ctx, store, want, seen)
+	if err != nil {
+		return result{}, unseen{err}
+	}
+	digest, err := a.wantedDigest(api, terms.linked)
+	if err != nil {
+		return result{}, err
+	}
+	current, err := a.state(api, terms, seen, comparison, digest)
+	if err != nil {
+		return result{}, err
+	}
+	if current.joins() {
+		if current.equal, err = sharesEqually(ctx, store, want, seen); err != nil {
 			return result{}, unseen{err}
 		}
 	}
-	digest, err := a.wantedDigest(api)
+	decided, err := decide(current)
 	if err != nil {
-		return result{}, err
-	}
-	decided, err := decide(a.state(api, terms, seen, comparison, digest))
-	if err != nil {
-		return result{}, err
+		return result{comparison: mapi.Comparison{Findings: comparison.Findings}}, err
 	}
 	if a.Always.First(api.UID) && !decided.write && !decided.drift.found() {
 		decided.write, decided.reason = true, "every API is written again after a start (RECONCILE_STRATEGY=always)"
@@ -277,6 +337,26 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	found.done = fmt.Sprintf("Published API %s, since %s", api.Status.ID, decided.reason)
 	a.tellCorrection(terms.Lease, &found)
 	return found, nil
+}
+
+// compare tells how the remote API differs, and what is to be said about the wanted state. What can't be said about an API that
+// doesn't exist yet stops nothing.
+func (a *APIDefinitions) compare(ctx context.Context, store mapi.Store[model.API], want model.API, seen mapi.Observation) (mapi.Comparison, error) {
+	if seen.Exists {
+		return store.Compare(ctx, want, seen)
+	}
+	findings, err := store.Review(ctx, want)
+	if err != nil {
+		return mapi.Comparison{}, nil //nolint:nilerr // the import tells
+	}
+	return mapi.Comparison{Findings: findings}, nil
+}
+
+// sharesEqually reports whether the API of other clusters is what is wanted here, but for the mark of this one.
+func sharesEqually(ctx context.Context, store mapi.Store[model.API], want model.API, seen mapi.Observation) (bool, error) {
+	want.Cluster, want.Sharers = "", seen.Owners
+	comparison, err := store.Compare(ctx, want, seen)
+	return err == nil && len(comparison.Differences) == 0, err
 }
 
 // leaveAsIs ends a reconciliation that writes nothing.
@@ -312,9 +392,11 @@ func (a *APIDefinitions) meter() Meter {
 	return a.Meter
 }
 
-func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen mapi.Observation, comparison mapi.Comparison, digest string) state {
+func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen mapi.Observation, comparison mapi.Comparison, digest string) (state, error) {
+	onlyEqual, err := adoptsOnlyEqual(api)
 	s := state{
 		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster, policy: terms.policy,
+		local: api.Spec.Local, onlyEqual: onlyEqual, requested: terms.isRequested(api),
 		owned:   seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
 		written: api.Status.ObservedGeneration == api.Generation && api.Status.ID != "",
 	}
@@ -322,13 +404,13 @@ func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen ma
 	if sync := api.Status.Sync; sync != nil && model.Comparable(sync.Digest, a.DigestKey) {
 		s.recorded, s.unresolved = sync.Digest, sync.Unresolved
 	}
-	return s
+	return s, err
 }
 
 // wantedDigest is that of the wanted state under the identities that the status remembers: an API that was made again elsewhere has
 // others, which doesn't make what is wanted another.
-func (a *APIDefinitions) wantedDigest(api *v1alpha1.ApiDefinition) (string, error) {
-	want, err := a.wanted(api, mapi.Observation{})
+func (a *APIDefinitions) wantedDigest(api *v1alpha1.ApiDefinition, linked map[string]string) (string, error) {
+	want, err := a.wanted(api, mapi.Observation{}, linked)
 	if err != nil {
 		return "", err
 	}
@@ -341,13 +423,13 @@ func (a *APIDefinitions) digest(want model.API) (string, error) {
 }
 
 // wanted translates with the identities that exist remotely, or with those of a new API.
-func (a *APIDefinitions) wanted(api *v1alpha1.ApiDefinition, seen mapi.Observation) (model.API, error) {
+func (a *APIDefinitions) wanted(api *v1alpha1.ApiDefinition, seen mapi.Observation, linked map[string]string) (model.API, error) {
 	// An API that was deleted elsewhere comes back with the ids that its consumers know.
 	id := cmp.Or(seen.Ref.ID, api.Status.ID, translate.FirstID(api))
 	plans := map[string]string{}
 	maps.Copy(plans, api.Status.Plans)
 	maps.Copy(plans, seen.Ref.Parts)
-	return translate.API(api, translate.Inputs{ID: id, PlanIDs: plans, Cluster: a.Cluster})
+	return translate.API(api, translate.Inputs{ID: id, PlanIDs: plans, Cluster: a.Cluster, Sharers: a.others(seen.Owners), Linked: linked})
 }
 
 // adopt records the identity of an API that is as wanted already, without writing to it.
@@ -367,7 +449,7 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 	if status.State == "" {
 		status.State = api.Spec.State
 	}
-	sync := syncOf(status)
+	sync := syncOf(&status.Sync)
 	if sync.Digest != digest {
 		sync.Digest, sync.Unresolved = digest, nil
 	}
@@ -416,11 +498,11 @@ func (a *APIDefinitions) write(ctx context.Context, api *v1alpha1.ApiDefinition,
 	status.State = v1alpha1.ApiState(receipt.State)
 	status.Plans = receipt.Ref.Parts
 	status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
-	sync := syncOf(status)
+	sync := syncOf(&status.Sync)
 	sync.Unresolved, sync.Marker = nil, ""
 	found.wrote, found.comparison.Differences = true, nil
 	want.ID, want.Reported = receipt.Ref.ID, receipt.Warnings
-	sync.Digest, err = a.wantedDigest(api)
+	sync.Digest, err = a.wantedDigest(api, want.Linked)
 	return err
 }
 
@@ -440,7 +522,7 @@ func (a *APIDefinitions) verify(ctx context.Context, store mapi.Store[model.API]
 
 // remember stores what was read back.
 func (a *APIDefinitions) remember(api *v1alpha1.ApiDefinition, found *result) {
-	sync := syncOf(&api.Status)
+	sync := syncOf(&api.Status.Sync)
 	sync.Marker = found.marker
 	if len(found.comparison.Differences) > 0 {
 		sync.Unresolved = model.Paths(found.comparison.Differences)
@@ -458,11 +540,11 @@ func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition,
 		map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(api, id)})
 }
 
-func syncOf(status *v1alpha1.ApiDefinitionStatus) *v1alpha1.SyncStatus {
-	if status.Sync == nil {
-		status.Sync = &v1alpha1.SyncStatus{}
+func syncOf(sync **v1alpha1.SyncStatus) *v1alpha1.SyncStatus {
+	if *sync == nil {
+		*sync = &v1alpha1.SyncStatus{}
 	}
-	return status.Sync
+	return *sync
 }
 
 // plansOf keeps to the plans that are wanted: the management API also tells closed ones.
@@ -498,6 +580,35 @@ func readyText(api *v1alpha1.ApiDefinition, found result) string {
 		}
 	}
 	return message.String()
+}
+
+// isChecked reports whether configurations were held against schemas.
+func isChecked(findings []mapi.Finding) bool {
+	return slices.ContainsFunc(findings, func(f mapi.Finding) bool {
+		return f.Reason == mapi.ReasonConfigurationChecked || f.Reason == mapi.ReasonInvalidConfiguration
+	})
+}
+
+// configured tells which configurations of policies and resources don't fit their schemas. Without a schema there is no verdict.
+func configured(findings []mapi.Finding) metav1.Condition {
+	condition := metav1.Condition{
+		Type: v1alpha1.ConfiguredCondition, Status: metav1.ConditionTrue, Reason: "Valid",
+		Message: "The configurations of policies and resources fit the schemas that could be had",
+	}
+	if !isChecked(findings) {
+		condition.Status = metav1.ConditionUnknown
+		return condition
+	}
+	var invalid []string
+	for _, finding := range findings {
+		if finding.Reason == mapi.ReasonInvalidConfiguration {
+			invalid = append(invalid, strings.TrimPrefix(finding.Path+": "+finding.Message, ": "))
+		}
+	}
+	if len(invalid) > 0 {
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, mapi.ReasonInvalidConfiguration, strings.Join(invalid, "; ")
+	}
+	return condition
 }
 
 // served tells what is accepted, but won't reach a consumer.
@@ -555,7 +666,19 @@ func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefin
 		return true // also while it is about to move away
 	}
 	managed, err := gather.Context(ctx, a.Client, *other.Spec.ContextRef, other.Namespace)
-	return err == nil && gather.PlaceOf(managed) == lease.Place
+	return err == nil && a.placeOf(ctx, managed) == lease.Place
+}
+
+// placeOf is where a context leads to; the zero value when that can't be told.
+func (a *APIDefinitions) placeOf(ctx context.Context, managed *v1alpha1.ManagementContext) mapi.Place {
+	if lease, ok := a.Pool.Retained(string(managed.UID)); ok && lease.Revision == managed.Generation {
+		return lease.Place
+	}
+	place, err := a.Sources.PlaceOf(ctx, managed)
+	if err != nil {
+		return mapi.Place{}
+	}
+	return place
 }
 
 // precedes: what is published there already stays with the resource that published it; then the oldest wins.

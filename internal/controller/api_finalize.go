@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,12 +29,28 @@ const goneForGood = time.Minute
 // Finalize deletes the API remotely, if this resource has recorded an id. The crossId finds, it never
 // deletes: what was found by it may be somebody else's.
 func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefinition) (farewell, error) {
+	// What can't be looked up any more isn't needed for a deletion.
+	if found, err := a.Sources.API(ctx, api); err == nil {
+		api = found.Object
+	}
+	orphan := api.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan
+	if held, err := heldBack(api); (held != nil || err != nil) && !orphan {
+		return "", cmp.Or(err, errPaused())
+	}
+	if err := a.withdrawConfigMap(ctx, api); err != nil {
+		return "", err
+	}
 	id := translate.RecordedID(api)
-	if id == "" {
+	if id == "" || isOnlyLocal(api) {
 		return "", nil
 	}
-	if api.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan {
+	if orphan {
 		return left(id, "as its annotation "+v1alpha1.DeletionPolicyAnnotation+" asks"), nil
+	}
+	if managed, named := a.contextOf(ctx, api); named {
+		if held, err := heldBack(managed); held != nil || err != nil {
+			return "", cmp.Or(err, errPaused())
+		}
 	}
 	leave, entered := a.Gate.Enter(cmp.Or(recordedContext(api), specContext(api)), Wake{Name: client.ObjectKeyFromObject(api), Urgent: true})
 	if !entered {
@@ -56,7 +73,7 @@ func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefiniti
 func (a *APIDefinitions) withdrawAll(ctx context.Context, api *v1alpha1.ApiDefinition, id string) (farewell, error) {
 	managed, here := a.contextOf(ctx, api)
 	old, recorded := recordedOrigin(api)
-	if !recorded || (here && gather.PlaceOf(managed) == old.place) {
+	if !recorded || (here && a.placeOf(ctx, managed) == old.place) {
 		return a.withdrawHere(ctx, api, id)
 	}
 	var parting farewell
@@ -170,7 +187,10 @@ func (a *APIDefinitions) withdraw(ctx context.Context, api *v1alpha1.ApiDefiniti
 		return "", nil
 	}
 	if belongsToOther(seen, a.Cluster) {
-		return left(id, fmt.Sprintf("since it belongs to cluster %q", seen.Owner)), nil
+		return left(id, "since it belongs to cluster "+quoted(seen.Owners)), nil
+	}
+	if others := a.others(seen.Owners); len(others) > 0 {
+		return a.unshare(ctx, api, lease, seen, others)
 	}
 	if !confirmed && !(seen.Managed && seen.Ref.Key == translate.CrossID(api)) {
 		// The claim was stored, but no write was ever confirmed: without our marks on it, it is still its author's.
@@ -179,6 +199,42 @@ func (a *APIDefinitions) withdraw(ctx context.Context, api *v1alpha1.ApiDefiniti
 	err = store.Delete(ctx, mapi.Ref{ID: id})
 	a.meter().Operation(lease.Name, kindAPIDefinition, OperationDelete, err)
 	return "", err
+}
+
+// withdrawConfigMap ends the serving by the gateways of this cluster, before anything else.
+func (a *APIDefinitions) withdrawConfigMap(ctx context.Context, api *v1alpha1.ApiDefinition) error {
+	if a.Gateway == nil {
+		return nil
+	}
+	_, err := a.Gateway.Withdraw(ctx, api)
+	return err
+}
+
+// unshare takes this cluster's mark off an API that other clusters publish too; the last of them deletes it. The mark can only be
+// changed together with the whole definition, so it stays when that isn't what the others publish.
+func (a *APIDefinitions) unshare(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, seen mapi.Observation, others []string) (farewell, error) {
+	parting := left(seen.Ref.ID, "since cluster "+quoted(others)+" publishes it too")
+	store := lease.Client.APIs()
+	want, err := a.wanted(api, seen, nil)
+	if err != nil {
+		return parting + "; its mark of this cluster stays", nil
+	}
+	comparison, err := store.Compare(ctx, want, seen)
+	switch {
+	case err != nil:
+		return "", err
+	case len(comparison.Differences) > 0:
+		return parting + "; its mark of this cluster stays, since the resources differ in " + farewell(paths(comparison.Differences)), nil
+	}
+	want.Cluster = ""
+	_, err = store.Apply(ctx, want, mapi.Commit)
+	a.meter().Operation(lease.Name, kindAPIDefinition, OperationUpdate, err)
+	return parting, err
+}
+
+// others are the owners that aren't this cluster.
+func (a *APIDefinitions) others(owners []string) []string {
+	return slices.DeleteFunc(slices.Clone(owners), func(owner string) bool { return owner == a.Cluster })
 }
 
 // sharer is another resource with the same remote API, which GKO allowed (shared/contract/cases/79-same-ids).

@@ -90,7 +90,7 @@ func (a *APIDefinitions) leaveAfter(ctx context.Context, api *v1alpha1.ApiDefini
 	warnings, err := a.leave(ctx, api, old)
 	if err != nil {
 		// The status may name the new id already; the next try needs the old one.
-		syncOf(&api.Status).Place = &old.recorded
+		syncOf(&api.Status.Sync).Place = &old.recorded
 	}
 	return warnings, err
 }
@@ -158,7 +158,7 @@ func (a *APIDefinitions) contextThrough(ctx context.Context, old origin) (*v1alp
 	if key.Name == "" || a.Client.Get(ctx, key, &managed) != nil {
 		return nil, false
 	}
-	return &managed, gather.PlaceOf(&managed) == old.place
+	return &managed, a.placeOf(ctx, &managed) == old.place
 }
 
 // whyNot is why a context that leads to the right place has no usable client.
@@ -178,5 +178,5 @@ func (a *APIDefinitions) whyNot(managed *v1alpha1.ManagementContext) error {
 func (a *APIDefinitions) recordPlace(api *v1alpha1.ApiDefinition, lease mapi.Lease) {
 	place := gather.RecordPlace(lease)
 	place.ID = api.Status.ID
-	syncOf(&api.Status).Place = place
+	syncOf(&api.Status.Sync).Place = place
 }

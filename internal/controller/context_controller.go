@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
@@ -26,8 +25,8 @@ import (
 // lifecycle.Kind[*v1alpha1.ManagementContext].
 type Contexts struct {
 	Client client.Client
-	// Secrets reads Secrets without a cache.
-	Secrets  client.Reader
+	// Sources look up what contexts refer to.
+	Sources  gather.Sources
 	Registry mapi.Registry
 	Pool     *mapi.Pool
 	// Transport makes the round tripper for a context: its limits, circuit breaker and metrics.
@@ -73,14 +72,14 @@ func (c *Contexts) probe(ctx context.Context, managed *v1alpha1.ManagementContex
 	if err := c.checkDriftAnnotations(managed); err != nil {
 		return mapi.Lease{}, err
 	}
-	config, secretVersion, err := gather.Config(ctx, c.Secrets, managed)
+	found, err := c.Sources.Connection(ctx, managed)
 	if err != nil {
 		return mapi.Lease{}, err
 	}
-	version := fmt.Sprintf("%d/%s", managed.Generation, secretVersion)
+	config, version := found.Config, fmt.Sprintf("%d/%s", managed.Generation, found.Version)
 	lease, pooled := c.Pool.Retained(string(managed.UID))
 	if !pooled || lease.Version != version {
-		if lease.Client, err = c.dial(config); err != nil {
+		if lease.Client, err = c.dial(found); err != nil {
 			return mapi.Lease{}, err
 		}
 	}
@@ -101,23 +100,29 @@ func (c *Contexts) checkDriftAnnotations(managed *v1alpha1.ManagementContext) er
 	return err
 }
 
-func (c *Contexts) dial(config mapi.Config) (mapi.Client, error) {
-	backend, err := c.Registry.Backend(config.Type)
+// dial makes a client. What a back end says may hold what was rendered for the context.
+func (c *Contexts) dial(found gather.Connection) (mapi.Client, error) {
+	backend, err := c.Registry.Backend(found.Config.Type)
 	if err != nil {
-		return nil, err
+		return nil, fault.Redact(err, found.Redact)
 	}
-	return backend.Dial(config, c.Transport(config.Name))
+	dialled, err := backend.Dial(found.Config, c.Transport(found.Config.Name))
+	if err != nil {
+		return nil, fault.Redact(err, found.Redact)
+	}
+	return redactedBy(dialled, found.Rendered, found.Redact), nil
 }
 
 // Reach makes a client for another place of the installation that a context leads to, under the context's
 // credentials. It isn't pooled: it is for leaving a place.
 func (c *Contexts) Reach(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error) {
-	config, _, err := gather.Config(ctx, c.Secrets, managed)
+	found, err := c.Sources.Connection(ctx, managed)
 	if err != nil {
 		return mapi.Lease{}, err
 	}
-	config = gather.Elsewhere(config, place)
-	dialled, err := c.dial(config)
+	found.Config = gather.Elsewhere(found.Config, place)
+	config := found.Config
+	dialled, err := c.dial(found)
 	if err != nil {
 		return mapi.Lease{}, err
 	}
@@ -147,12 +152,9 @@ func reached(info mapi.ServerInfo) string {
 // Finalize waits until no API refers to the context. Until then the context keeps its client alive: its
 // APIs need it to be deleted themselves.
 func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementContext) (lifecycle.Farewell, error) {
-	users, err := c.users(ctx, managed)
-	if err != nil {
-		return "", err
-	}
+	used := c.users(ctx, managed)
 	uid := string(managed.UID)
-	if len(users) == 0 {
+	if len(used) == 0 {
 		c.Pool.Drop(uid)
 		if c.Meter != nil {
 			c.Meter.Forget(managed.Namespace + "/" + managed.Name)
@@ -167,21 +169,17 @@ func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementCon
 		}
 	}
 	return "", fault.New(fault.Waiting, fault.ReasonInUse,
-		"the context is used by %s; delete them or let them refer to another context", naming(users))
+		"the context is used by %s; delete them or let them refer to another context", naming(used))
 }
 
-func (c *Contexts) users(ctx context.Context, managed *v1alpha1.ManagementContext) ([]string, error) {
-	var apis v1alpha1.ApiDefinitionList
-	key := types.NamespacedName{Namespace: managed.Namespace, Name: managed.Name}
-	if err := c.Client.List(ctx, &apis, client.MatchingFields{indexContext: key.String()}); err != nil {
-		return nil, fmt.Errorf("listing the APIs of context %s: %w", key, err)
+// users are the APIs, and the Groups with their kind, that refer to the context.
+func (c *Contexts) users(ctx context.Context, managed *v1alpha1.ManagementContext) []string {
+	find, key := users{c.Client}, client.ObjectKeyFromObject(managed).String()
+	used := namesOf(find.by(ctx, &v1alpha1.ApiDefinitionList{}, indexContext, key))
+	for _, group := range namesOf(find.by(ctx, &v1alpha1.GroupList{}, indexContext, key)) {
+		used = append(used, kindGroup+" "+group)
 	}
-	users := make([]string, len(apis.Items))
-	for i := range apis.Items {
-		users[i] = apis.Items[i].Namespace + "/" + apis.Items[i].Name
-	}
-	slices.Sort(users)
-	return users, nil
+	return used
 }
 
 const maxNames = 5

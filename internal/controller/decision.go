@@ -6,6 +6,8 @@ package controller
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
@@ -33,6 +35,22 @@ type state struct {
 	moved bool
 	// cluster is the id of this cluster; empty when none is configured.
 	cluster string
+	// local is true when the gateways of this cluster read the API from a ConfigMap: then clusters may share the remote one.
+	local bool
+	// equal is true when the API of other clusters is what is wanted here.
+	equal bool
+	// onlyEqual is true when what was there before may only be taken over when it is as wanted.
+	onlyEqual bool
+	// requested is true when a person asks for a reconciliation now.
+	requested bool
+}
+
+// joins reports whether the object belongs to other clusters and may be shared with them.
+func (s state) joins() bool { return s.local && s.seen.Exists && belongsToOther(s.seen, s.cluster) }
+
+// isShared reports whether other clusters publish the object too.
+func (s state) isShared() bool {
+	return slices.ContainsFunc(s.seen.Owners, func(owner string) bool { return owner != s.cluster })
 }
 
 // decision says whether to write, and why. Without a reason nothing is written.
@@ -53,12 +71,19 @@ func decide(s state) (decision, error) {
 	if !s.seen.Exists {
 		return missing(s), nil
 	}
+	if s.joins() {
+		return s.join()
+	}
 	if err := foreign(s.seen, s.cluster); err != nil {
 		return decision{}, err
 	}
 	result := decision{warning: takeOver(s)}
 	differing := unexpected(s.comparison.Differences, s.unresolved, s.recorded == s.wanted)
 	switch {
+	case !s.owned && s.onlyEqual && len(differing) > 0:
+		return decision{}, fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+			"API %q (%s) is there already and differs in %s; nothing was written (adoption policy %s): make the spec equal, or take the annotation away",
+			s.seen.Name, s.seen.Ref.ID, paths(differing), v1alpha1.AdoptionPolicyIfEqual)
 	case s.recorded != "" && s.recorded != s.wanted:
 		result.write, result.operation, result.reason = true, OperationUpdate, "the wanted state changed"
 	case len(differing) == 0:
@@ -69,6 +94,8 @@ func decide(s state) (decision, error) {
 			result.operation = OperationAdopt
 		}
 	case s.policy == v1alpha1.DriftPolicyOff:
+	case s.isShared() && !s.requested:
+		return decision{}, s.differsFromOthers(differing)
 	default:
 		result.drift = drift{fields: differing}
 		result.correct(s)
@@ -77,6 +104,37 @@ func decide(s state) (decision, error) {
 		}
 	}
 	return result, nil
+}
+
+// join decides about an object of other clusters that may be shared: the marks of all of them say who publishes it, so that the last
+// one deletes it.
+func (s state) join() (decision, error) {
+	switch {
+	case !s.equal:
+		return decision{}, s.differsFromOthers(s.comparison.Differences)
+	case s.cluster == "":
+		return decision{}, nil // there is no mark to add
+	}
+	return decision{write: true, operation: OperationAdopt, reason: "it is shared with " + s.others()}, nil
+}
+
+func (s state) differsFromOthers(differing []model.Difference) error {
+	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+		"API %q (%s) is shared with %s and differs from this resource in %s; nothing was written: make the resources equal, give one another spec.crossId, or ask with %s for this one to be published",
+		s.seen.Name, s.seen.Ref.ID, s.others(), paths(differing), v1alpha1.ReconcileAtAnnotation)
+}
+
+func (s state) others() string {
+	others := slices.DeleteFunc(slices.Clone(s.seen.Owners), func(owner string) bool { return owner == s.cluster })
+	return "cluster " + quoted(others)
+}
+
+func quoted(names []string) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = strconv.Quote(name)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // wroteThis reports whether the wanted state is the one that was published before: only then does a difference come from others.
@@ -113,7 +171,7 @@ func (d *decision) correct(s state) {
 
 // belongsToOther reports whether the object bears the mark of another cluster.
 func belongsToOther(seen mapi.Observation, cluster string) bool {
-	return seen.Owner != "" && seen.Owner != cluster
+	return len(seen.Owners) > 0 && !slices.Contains(seen.Owners, cluster)
 }
 
 // foreign is the Conflict about an object of another cluster; nil if it isn't one.
@@ -126,7 +184,7 @@ func foreign(seen mapi.Observation, cluster string) error {
 		remedy += "; if this is that cluster, configure its cluster id"
 	}
 	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
-		"API %q (%s) belongs to cluster %q; nothing was written; %s", seen.Name, seen.Ref.ID, seen.Owner, remedy)
+		"API %q (%s) belongs to cluster %s; nothing was written; %s", seen.Name, seen.Ref.ID, quoted(seen.Owners), remedy)
 }
 
 func takeOver(s state) string {

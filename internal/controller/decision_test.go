@@ -18,7 +18,7 @@ func TestDecide(t *testing.T) {
 	exists := mapi.Observation{Exists: true, Name: "orders", Ref: mapi.Ref{ID: "id-1", Key: "cross-1"}}
 	ownedBy := func(cluster string) mapi.Observation {
 		seen := exists
-		seen.Owner = cluster
+		seen.Owners = []string{cluster}
 		return seen
 	}
 	differing := func(paths ...string) mapi.Comparison {

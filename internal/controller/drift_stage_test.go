@@ -31,6 +31,8 @@ import (
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/controller"
+	"github.com/apisync/apisync/internal/gateway"
+	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/mapi/gravitee"
@@ -116,8 +118,9 @@ func (s *stage) assemble() {
 	pool := mapi.NewPool(func(name string) { s.changed = append(s.changed, name) })
 	times := controller.Times{Period: stagePeriod, Rotation: stageRotation}
 	waiting := &controller.Waiting{}
+	sources := gather.Sources{Reader: s.client, Live: s.client, Templating: true}
 	contexts := &controller.Contexts{
-		Client: s.client, Secrets: s.client, Pool: pool, Resync: 10 * time.Minute, Times: times, Meter: s.told,
+		Client: s.client, Sources: sources, Pool: pool, Resync: 10 * time.Minute, Times: times, Meter: s.told,
 		Registry:  mapi.Registry{mapi.DefaultType: gravitee.New(gravitee.Options{Now: s.clock.Now})},
 		Transport: func(string) http.RoundTripper { return s.wire },
 	}
@@ -128,7 +131,7 @@ func (s *stage) assemble() {
 	s.apis = &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 		Client: s.client, Recorder: s.told, Finalizer: v1alpha1.ApiDefinitionFinalizer,
 		Kind: &controller.APIDefinitions{
-			Client: s.client, Pool: pool, Reach: contexts.Reach, Recheck: func(string) {}, Times: times,
+			Client: s.client, Sources: sources, Gateway: &gateway.Publisher{Client: s.client}, Pool: pool, Reach: contexts.Reach, Recheck: func(string) {}, Times: times,
 			Rotation: controller.NewRotation(s.clock.Now), Waiting: waiting, Meter: s.told,
 			DigestKey: []byte("0123456789abcdef0123456789abcdef"), Now: s.clock.Now,
 		},

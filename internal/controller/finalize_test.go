@@ -104,7 +104,7 @@ func TestFinalize(t *testing.T) {
 			farewell: "id-1 was left in the management API, as its annotation",
 		},
 		"another cluster's": {
-			why: "it was taken meanwhile", change: func(d *deletion) { d.remote.api.Owner = "east" }, farewell: `belongs to cluster "east"`,
+			why: "it was taken meanwhile", change: func(d *deletion) { d.remote.api.Owners = []string{"east"} }, farewell: `belongs to cluster "east"`,
 		},
 		"published by another resource too": {
 			why: "GKO let two resources share one remote API",
@@ -136,7 +136,26 @@ func TestFinalize(t *testing.T) {
 			why: "nothing leads there any more", change: func(d *deletion) { d.ctx = nil }, farewell: "ManagementContext is gone",
 		},
 		"no context named": {
-			why: "the same, and a person is told", change: func(d *deletion) { d.api.Spec.ContextRef = nil }, farewell: "names no ManagementContext",
+			why: "the same, and a person is told", farewell: "names no ManagementContext",
+			change: func(d *deletion) { d.api.Spec.ContextRef, d.api.Status.OrganizationID = nil, "DEFAULT" },
+		},
+		"only local": {
+			why:    "no management API was ever told of it",
+			change: func(d *deletion) { d.api.Spec.ContextRef, d.api.Spec.Local = nil, true },
+		},
+		"paused": {
+			why: "nothing is written, not even a deletion", fault: controller.ReasonPaused,
+			change: func(d *deletion) { d.api.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"} },
+		},
+		"its context is paused": {
+			why: "nothing is written through it", fault: controller.ReasonPaused,
+			change: func(d *deletion) { d.ctx.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true"} },
+		},
+		"paused, and to be left": {
+			why: "then nothing would be written anyway, and a deletion ends", farewell: "as its annotation",
+			change: func(d *deletion) {
+				d.api.Annotations = map[string]string{v1alpha1.PausedAnnotation: "true", v1alpha1.DeletionPolicyAnnotation: v1alpha1.DeletionPolicyOrphan}
+			},
 		},
 		"context not probed since the start": {
 			why: "its reconciler makes a client and wakes the API", change: func(d *deletion) { d.pool = func(*mapi.Pool, mapi.Lease) {} }, fault: fault.ReasonContextNotReady,
@@ -219,7 +238,8 @@ func (d *deletion) finalize(t *testing.T) (string, error) {
 		t.Fatal(err)
 	}
 	pool := mapi.NewPool(nil)
-	d.pool(pool, mapi.Lease{Client: d.remote, Name: "ns/ctx", Place: gather.PlaceOf(&v1alpha1.ManagementContext{})})
+	place, _ := gather.PlaceOf(&v1alpha1.ManagementContext{})
+	d.pool(pool, mapi.Lease{Client: d.remote, Name: "ns/ctx", Place: place})
 	apis := &controller.APIDefinitions{Client: builder.Build(), Pool: pool, Recheck: func(string) {}, Now: func() time.Time { return d.now }}
 	farewell, err := apis.Finalize(t.Context(), d.api)
 	return string(farewell), err

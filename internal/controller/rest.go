@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,7 +46,7 @@ func (a *APIDefinitions) atRest(api *v1alpha1.ApiDefinition, terms terms) bool {
 
 // isSettled reports whether nothing on our side asks for a look: neither the resource, nor its place, nor the drift policy.
 func (a *APIDefinitions) isSettled(api *v1alpha1.ApiDefinition, terms terms) bool {
-	if _, moved := movedFrom(api, terms.Lease); moved || !isInStep(api) || !a.Always.Known(api.UID) {
+	if _, moved := movedFrom(api, terms.Lease); moved || !isInStep(api) || !a.Always.Known(api.UID) || terms.isRequested(api) || wasHeld(api) {
 		return false
 	}
 	sync := api.Status.Sync
@@ -55,8 +56,13 @@ func (a *APIDefinitions) isSettled(api *v1alpha1.ApiDefinition, terms terms) boo
 	if !tells(driftedBefore(api), terms.policy) {
 		return false
 	}
-	digest, err := a.wantedDigest(api)
+	digest, err := a.wantedDigest(api, terms.linked)
 	return err == nil && digest == sync.Digest
+}
+
+// wasHeld reports whether the API was paused until now.
+func wasHeld(api *v1alpha1.ApiDefinition) bool {
+	return meta.FindStatusCondition(api.Status.Conditions, v1alpha1.PausedCondition) != nil
 }
 
 // tells reports whether the condition Drifted can stand under the policy. Otherwise the policy has changed, or nobody has looked yet.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +23,7 @@ import (
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/mapi"
+	"github.com/apisync/apisync/internal/template"
 	"github.com/apisync/apisync/internal/translate"
 )
 
@@ -34,16 +34,33 @@ const (
 	indexSecret  = "apisync.secretRef" //nolint:gosec // a name
 )
 
+type index struct {
+	object client.Object
+	field  string
+	values client.IndexerFunc
+}
+
+// templated are the kinds whose specs may hold templates.
+func templated() []client.Object {
+	return []client.Object{
+		&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}, &v1alpha1.ApiResource{}, &v1alpha1.Group{}, &v1alpha1.Notification{},
+	}
+}
+
 // Index registers the field indexes that the controllers and their watches use.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
-	indexes := []struct {
-		object client.Object
-		field  string
-		values client.IndexerFunc
-	}{
+	indexes := []index{
 		{&v1alpha1.ApiDefinition{}, indexContext, contextOfAPI},
 		{&v1alpha1.ApiDefinition{}, indexCrossID, crossIDOfAPI},
+		{&v1alpha1.ApiDefinition{}, indexResource, resourcesOfAPI},
+		{&v1alpha1.ApiDefinition{}, indexGroup, groupsOf},
+		{&v1alpha1.ApiDefinition{}, indexNotification, notificationsOfAPI},
+		{&v1alpha1.Notification{}, indexGroup, groupsOf},
+		{&v1alpha1.Group{}, indexContext, contextOfGroup},
 		{&v1alpha1.ManagementContext{}, indexSecret, secretOfContext},
+	}
+	for _, object := range templated() {
+		indexes = append(indexes, index{object, indexSource, sourcesOf})
 	}
 	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
@@ -115,6 +132,7 @@ func ourAnnotations() []string {
 	return []string{
 		v1alpha1.DeletionPolicyAnnotation, v1alpha1.DriftPolicyAnnotation,
 		v1alpha1.DriftPeriodAnnotation, v1alpha1.DriftRotationAnnotation,
+		v1alpha1.AdoptionPolicyAnnotation, v1alpha1.PausedAnnotation, v1alpha1.ReconcileAtAnnotation,
 	}
 }
 
@@ -122,35 +140,28 @@ func annotation(object client.Object, name string) string { return object.GetAnn
 
 // SetupContexts adds the controller of ManagementContexts to the manager.
 func SetupContexts(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ManagementContext], wake <-chan event.GenericEvent, options controller.Options) error {
-	users := handler.Funcs{
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
-			for _, key := range contextOfAPI(e.ObjectOld) {
-				enqueue(queue, requestFor(key), true)
-			}
-		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) {
-			for _, key := range contextOfAPI(e.Object) {
-				enqueue(queue, requestFor(key), true)
-			}
-		},
-	}
+	find := users{mgr.GetClient()}
+	contexts := newList[v1alpha1.ManagementContextList]
 	return builder.ControllerManagedBy(mgr).
 		Named("managementcontext").
 		For(&v1alpha1.ManagementContext{}, builder.WithPredicates(relevant())).
-		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(contextsOfSecret(mgr.GetClient()))).
-		Watches(&v1alpha1.ApiDefinition{}, users, builder.WithPredicates(leavesContext())).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(contextsOfSecret(mgr.GetClient()))).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(contexts, template.Secret))).
+		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(contexts, template.ConfigMap))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(contextOfAPI), builder.WithPredicates(leaves(contextOfAPI))).
+		Watches(&v1alpha1.Group{}, releases(contextOfGroup), builder.WithPredicates(leaves(contextOfGroup))).
 		WatchesRawSource(source.Channel(wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
 
-// leavesContext passes what can free a context that waits for its deletion.
-func leavesContext() predicate.Predicate {
+// leaves passes what can free an object that waits for its deletion: refs gives the objects that are referred to.
+func leaves(refs func(client.Object) []string) predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return !slices.Equal(contextOfAPI(e.ObjectOld), contextOfAPI(e.ObjectNew))
+			return !slices.Equal(refs(e.ObjectOld), refs(e.ObjectNew))
 		},
 	}
 }
@@ -178,9 +189,16 @@ func contextsOfSecret(reader client.Reader) handler.MapFunc {
 // changed, woken the APIs that have to be looked at for another reason than an event.
 func SetupAPIDefinitions(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiDefinition], ready <-chan event.GenericEvent, woken <-chan event.TypedGenericEvent[Wake], options controller.Options) error {
 	reader := mgr.GetClient()
+	find := users{reader}
 	return builder.ControllerManagedBy(mgr).
 		Named("apidefinition").
 		For(&v1alpha1.ApiDefinition{}, builder.WithPredicates(relevant())).
+		Watches(&v1alpha1.ApiResource{}, handler.EnqueueRequestsFromMapFunc(mapped(find.ofResource)), builder.WithPredicates(concernsAPIs())).
+		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(mapped(find.ofNotification)), builder.WithPredicates(concernsAPIs())).
+		Watches(&v1alpha1.Group{}, handler.EnqueueRequestsFromMapFunc(mapped(find.ofGroup)), builder.WithPredicates(concernsAPIs())).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.apisOfSource(template.Secret))).
+		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.apisOfSource(template.ConfigMap))).
+		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(localAPIOf(reader))).
 		Watches(&v1alpha1.ManagementContext{}, usersOfContext(reader), builder.WithPredicates(concernsUsers())).
 		Watches(&v1alpha1.ApiDefinition{}, handler.EnqueueRequestsFromMapFunc(apisOfSameCrossID(reader)),
 			builder.WithPredicates(makesRoom())).
@@ -197,9 +215,15 @@ func concernsUsers() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
-				annotation(e.ObjectOld, v1alpha1.DriftPolicyAnnotation) != annotation(e.ObjectNew, v1alpha1.DriftPolicyAnnotation) ||
-				annotation(e.ObjectOld, v1alpha1.DriftRotationAnnotation) != annotation(e.ObjectNew, v1alpha1.DriftRotationAnnotation)
+				slices.ContainsFunc(usersAnnotations(), func(name string) bool { return annotation(e.ObjectOld, name) != annotation(e.ObjectNew, name) })
 		},
+	}
+}
+
+// usersAnnotations are those of a context that speak of what is published through it.
+func usersAnnotations() []string {
+	return []string{
+		v1alpha1.DriftPolicyAnnotation, v1alpha1.DriftRotationAnnotation, v1alpha1.PausedAnnotation, v1alpha1.ReconcileAtAnnotation,
 	}
 }
 
@@ -243,6 +267,54 @@ func apisBy(ctx context.Context, reader client.Reader, index, value string) []re
 		requests[i].NamespacedName = client.ObjectKeyFromObject(&apis.Items[i])
 	}
 	return requests
+}
+
+// SetupResources adds the controller of ApiResources to the manager.
+func SetupResources(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.ApiResource], options controller.Options) error {
+	find, resources := users{mgr.GetClient()}, newList[v1alpha1.ApiResourceList]
+	return builder.ControllerManagedBy(mgr).
+		Named("apiresource").
+		For(&v1alpha1.ApiResource{}, builder.WithPredicates(relevant())).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(resources, template.Secret))).
+		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(resources, template.ConfigMap))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(resourcesOfAPI), builder.WithPredicates(leaves(resourcesOfAPI))).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
+}
+
+// SetupNotifications adds the controller of Notifications to the manager.
+func SetupNotifications(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.Notification], options controller.Options) error {
+	find, notifications := users{mgr.GetClient()}, newList[v1alpha1.NotificationList]
+	return builder.ControllerManagedBy(mgr).
+		Named("notification").
+		For(&v1alpha1.Notification{}, builder.WithPredicates(relevant())).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(notifications, template.Secret))).
+		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(notifications, template.ConfigMap))).
+		Watches(&v1alpha1.Group{}, handler.EnqueueRequestsFromMapFunc(mapped(func(ctx context.Context, key string) []client.ObjectKey {
+			return find.by(ctx, notifications(), indexGroup, key)
+		})), builder.WithPredicates(concernsAPIs())).
+		Watches(&v1alpha1.ApiDefinition{}, releases(notificationsOfAPI), builder.WithPredicates(leaves(notificationsOfAPI))).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
+}
+
+// SetupGroups adds the controller of Groups to the manager. ready carries the contexts that changed.
+func SetupGroups(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.Group], ready <-chan event.GenericEvent, options controller.Options) error {
+	find, groups := users{mgr.GetClient()}, newList[v1alpha1.GroupList]
+	ofContext := handler.EnqueueRequestsFromMapFunc(mapped(func(ctx context.Context, key string) []client.ObjectKey {
+		return find.by(ctx, groups(), indexContext, key)
+	}))
+	return builder.ControllerManagedBy(mgr).
+		Named("group").
+		For(&v1alpha1.Group{}, builder.WithPredicates(relevant())).
+		Watches(&v1alpha1.ManagementContext{}, ofContext, builder.WithPredicates(concernsUsers())).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(groups, template.Secret))).
+		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(groups, template.ConfigMap))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(groupsOf), builder.WithPredicates(leaves(groupsOf))).
+		Watches(&v1alpha1.Notification{}, releases(groupsOf), builder.WithPredicates(leaves(groupsOf))).
+		WatchesRawSource(source.Channel(ready, ofContext)).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
 
 // SplitName takes namespace/name apart; without a separator all of it is the name.

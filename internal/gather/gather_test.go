@@ -79,11 +79,15 @@ func TestCredentials(t *testing.T) {
 		},
 		"a Secret without the keys": {
 			why: "the keys and the remedy are named", auth: fromSecret(""), secret: secret("ns", map[string]string{"user": "u"}), kind: fault.Waiting,
-			problem: "has neither the key bearerToken nor both username and password",
+			problem: "lacks the key bearerToken, or the keys username and password",
 		},
 		"a template": {
-			why: "what can't be rendered must not be sent as it is", auth: &v1alpha1.Auth{BearerToken: `[[ secret "a/b" ]]`}, kind: fault.Terminal,
-			problem: "spec.auth.bearerToken: [[ ]] templates aren't offered",
+			why: "every string of a context may be one", auth: &v1alpha1.Auth{BearerToken: `[[ secret "credentials/token" ]]`},
+			secret: secret("ns", map[string]string{"token": "rendered"}), want: mapi.Credentials{Token: "rendered"},
+		},
+		"a template without its Secret": {
+			why: "it may come later, and a watch tells", auth: &v1alpha1.Auth{BearerToken: `[[ secret "credentials/token" ]]`}, kind: fault.Waiting,
+			problem: "Secret ns/credentials doesn't exist",
 		},
 	}
 	for name, c := range cases {
@@ -92,7 +96,8 @@ func TestCredentials(t *testing.T) {
 			if c.secret != nil {
 				objects = append(objects, c.secret)
 			}
-			config, version, err := gather.Config(t.Context(), reader(t, objects...), managed(c.auth))
+			found, err := sources(reader(t, objects...)).Connection(t.Context(), managed(c.auth))
+			config, version := found.Config, found.Version
 			if c.problem != "" {
 				if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.problem) {
 					t.Fatalf("error = %v, want %s with %q: %s", err, c.kind, c.problem, c.why)
@@ -112,14 +117,6 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-func TestCloudContextsAreRefused(t *testing.T) {
-	cloud := managed(nil)
-	cloud.Spec.Cloud = &v1alpha1.Cloud{Token: "t"}
-	if _, _, err := gather.Config(t.Context(), reader(t), cloud); fault.ReasonOf(err) != fault.ReasonUnsupported || !errors.Is(err, fault.Terminal) {
-		t.Errorf("error = %v", err)
-	}
-}
-
 func TestContextOfAnotherNamespace(t *testing.T) {
 	other := managed(nil)
 	other.Namespace = "other"
@@ -134,12 +131,17 @@ func TestContextOfAnotherNamespace(t *testing.T) {
 }
 
 func TestPlaceIsRememberedAsItIsCompared(t *testing.T) {
-	config, _, err := gather.Config(t.Context(), reader(t), managed(nil))
+	found, err := sources(reader(t)).Connection(t.Context(), managed(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
+	config := found.Config
 	lease := mapi.Lease{Name: "ns/ctx", Place: config.Place(), Scope: config.Scope}
 	if got := gather.Place(*gather.RecordPlace(lease)); got != lease.Place {
 		t.Errorf("a place read back from a status is %v, was %v: every API would seem to have moved", got, lease.Place)
 	}
+}
+
+func sources(r client.Reader) gather.Sources {
+	return gather.Sources{Reader: r, Live: r, Templating: true}
 }

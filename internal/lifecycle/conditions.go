@@ -109,7 +109,12 @@ func (v Verdict) stamp(obj Object, outcome Outcome) {
 	}
 	v.set(obj, v1alpha1.ReadyCondition, v.ready)
 	v.set(obj, v1alpha1.AcceptedCondition, v.accepted)
-	v.set(obj, v1alpha1.ResolvedRefsCondition, v.resolved)
+	own := outcome.Conditions
+	if !isTold(own, v1alpha1.ResolvedRefsCondition) || v.resolved.status != metav1.ConditionTrue {
+		// Otherwise the kind knows better. Writing both in turns would move the transition time for ever.
+		v.set(obj, v1alpha1.ResolvedRefsCondition, v.resolved)
+		own = without(own, v1alpha1.ResolvedRefsCondition)
+	}
 	for _, kind := range []string{v1alpha1.ReconcilingCondition, v1alpha1.StalledCondition} {
 		if kind == v.progress {
 			v.set(obj, kind, condition{metav1.ConditionTrue, v.ready.reason, v.ready.message})
@@ -117,16 +122,30 @@ func (v Verdict) stamp(obj Object, outcome Outcome) {
 			removeCondition(obj, kind)
 		}
 	}
-	for _, own := range outcome.Conditions {
+	removeCondition(obj, v1alpha1.PausedCondition)
+	setOwn(obj, own)
+	if marked, ok := obj.(interface{ SetProcessingStatus(string) }); ok {
+		marked.SetProcessingStatus(v.processing)
+	}
+}
+
+func isTold(conditions []metav1.Condition, kind string) bool {
+	return slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return c.Type == kind })
+}
+
+func without(conditions []metav1.Condition, kind string) []metav1.Condition {
+	return slices.DeleteFunc(slices.Clone(conditions), func(c metav1.Condition) bool { return c.Type == kind })
+}
+
+// setOwn writes conditions of the kind itself; a status of Unknown removes one.
+func setOwn(obj Object, conditions []metav1.Condition) {
+	for _, own := range conditions {
 		if own.Status == metav1.ConditionUnknown {
 			removeCondition(obj, own.Type)
 			continue
 		}
 		own.ObservedGeneration = obj.GetGeneration()
 		setCondition(obj, own)
-	}
-	if marked, ok := obj.(interface{ SetProcessingStatus(string) }); ok {
-		marked.SetProcessingStatus(v.processing)
 	}
 }
 

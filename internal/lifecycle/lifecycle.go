@@ -56,6 +56,8 @@ type Outcome struct {
 	// Deferred means that nothing was learned, and nothing is to be said: the status stays as it is, and a
 	// watch, Requeue, or with an error the queue's back-off wakes the object again.
 	Deferred bool
+	// Held means that nothing was looked at, on purpose: the verdict stays as it is, and only Conditions are stored.
+	Held bool
 	// Done says what was written outside the cluster and why, as one sentence; empty when nothing was.
 	Done string
 	// Message is the text of Ready when all is well.
@@ -76,6 +78,21 @@ type Outcome struct {
 	Release func()
 	// Exact says that Requeue is meant as it is: the kind has spread it already.
 	Exact bool
+}
+
+// Redacted is the outcome with every text taken through clean.
+func (o Outcome) Redacted(clean func(string) string) Outcome {
+	o.Done, o.Message = clean(o.Done), clean(o.Message)
+	for i := range o.Conditions {
+		o.Conditions[i].Message = clean(o.Conditions[i].Message)
+	}
+	for i := range o.Warnings {
+		o.Warnings[i] = clean(o.Warnings[i])
+	}
+	for i := range o.Events {
+		o.Events[i].Note = clean(o.Events[i].Note)
+	}
+	return o
 }
 
 // Event is something that a kind tells about an object.
@@ -142,6 +159,10 @@ func (r *Reconciler[T]) sync(ctx context.Context, obj T) (ctrl.Result, error) {
 	}
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: r.spread(conflictDelay)}, nil
+	}
+	if outcome.Held && err == nil {
+		setOwn(obj, outcome.Conditions)
+		return ctrl.Result{}, client.IgnoreNotFound(r.storeStatus(ctx, before, obj))
 	}
 	if outcome.Deferred && err != nil {
 		return r.next(ctx, Judge(err), outcome, err)

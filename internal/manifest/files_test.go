@@ -159,6 +159,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[{}]}\n{\"a\":1}")
 	f.Add("%YAML 1.1\n--- &a\n? [x]\n: *a\n...\n--- |\n")
 	f.Add("apiVersion: gravitee.io/v1alpha1\nkind: ManagementContext\nmetadata: {name: c, labels: {a: 1}}\nspec: {auth: {credentials: x}}\n")
+	f.Add("apiVersion: gravitee.io/v1alpha1\nkind: Group\nmetadata: {name: g}\nspec: {name: an, members: [{source: s, sourceId: i, roles: {API: x}}]}\n")
+	f.Add("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: 1}\nbinaryData: {a: eA==, b: '!'}\n")
 	schemas, err := manifest.NewSchemas()
 	if err != nil {
 		f.Fatal(err)

@@ -52,7 +52,7 @@ func DefaultLimits() Limits {
 
 // Loaded is what was read, in the order of the paths, the files of a folder by name.
 type Loaded struct {
-	// Resources are ApiDefinitions, ManagementContexts and Secrets, each once.
+	// Resources are those of our kinds, and Secrets and ConfigMaps. Each is there once.
 	Resources []Resource
 	// Skipped are the objects of other kinds.
 	Skipped []Skipped
@@ -63,7 +63,7 @@ type Loaded struct {
 // Resource is an object as an API server would store it, without status, uid, and what else an API server hands out.
 type Resource struct {
 	Source Source
-	// Object is a *v1alpha1.ApiDefinition, a *v1alpha1.ManagementContext or a *corev1.Secret.
+	// Object is a pointer to one of the kinds of v1alpha1, a *corev1.Secret or a *corev1.ConfigMap.
 	Object client.Object
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/manifest"
@@ -42,6 +44,10 @@ func secretOf(name, rest string) string {
 	return "apiVersion: v1\nkind: Secret\nmetadata: {name: " + name + "}\n" + rest
 }
 
+func configMapOf(name, rest string) string {
+	return strings.Replace(secretOf(name, rest), "kind: Secret", "kind: ConfigMap", 1)
+}
+
 // prepared makes the schemas once: under the race detector that takes a second.
 var prepared = sync.OnceValues(manifest.NewSchemas)
 
@@ -63,9 +69,7 @@ func fromInput(t *testing.T, content string, change ...func(*manifest.Options)) 
 func names(loaded manifest.Loaded) []string {
 	var found []string
 	for _, resource := range loaded.Resources {
-		kind := strings.TrimPrefix(fmt.Sprintf("%T", resource.Object), "*")
-		_, kind, _ = strings.Cut(kind, ".")
-		found = append(found, fmt.Sprintf("%s %s/%s at %s", kind, resource.Object.GetNamespace(), resource.Object.GetName(), shortened(resource.Source)))
+		found = append(found, fmt.Sprintf("%s %s/%s at %s", kindOf(resource.Object), resource.Object.GetNamespace(), resource.Object.GetName(), shortened(resource.Source)))
 	}
 	for _, one := range loaded.Skipped {
 		found = append(found, fmt.Sprintf("skipped %s %s/%s at %s", one.Kind, one.Namespace, one.Name, shortened(one.Source)))
@@ -130,9 +134,18 @@ func TestDocuments(t *testing.T) {
 			want:    []string{"Secret default/a at 4", "Secret default/b at 8"},
 		},
 		"other kinds": {
-			reason:  "a folder holds more than what is for us; the same kind of another group too",
-			content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: ns}\n---\napiVersion: example.org/v1\nkind: ApiDefinition\nmetadata: {name: x}\n",
-			want:    []string{"skipped ConfigMap ns/c at 1", "skipped ApiDefinition /x at 5"},
+			reason: "a folder holds more than what is for us; kinds of our names in another group too",
+			content: "apiVersion: v1\nkind: Service\nmetadata: {name: c, namespace: ns}\n---\napiVersion: example.org/v1\nkind: ApiDefinition\nmetadata: {name: x}\n" +
+				"---\napiVersion: example.org/v1\nkind: ConfigMap\nmetadata: {name: other}\n---\napiVersion: notification.toolkit.fluxcd.io/v1\nkind: Notification\nmetadata: {name: z}\n",
+			want: []string{"skipped Service ns/c at 1", "skipped ApiDefinition /x at 5", "skipped ConfigMap /other at 9", "skipped Notification /z at 13"},
+		},
+		"what APIs refer to": {
+			reason: "references and templates need them",
+			content: "apiVersion: gravitee.io/v1alpha1\nkind: ApiResource\nmetadata: {name: r}\nspec: {}\n---\n" +
+				"apiVersion: gravitee.io/v1alpha1\nkind: Group\nmetadata: {name: g, namespace: ns}\nspec: {name: an, members: []}\n---\n" +
+				"apiVersion: gravitee.io/v1alpha1\nkind: Notification\nmetadata: {name: hooks}\nspec: {}\n---\n" +
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n",
+			want: []string{"ApiResource default/r at 1", "Group ns/g at 6", "Notification default/hooks at 11", "ConfigMap default/c at 16"},
 		},
 		"nothing": {reason: "an empty file is no mistake", content: "# only a comment\n---\n---\n"},
 	}
@@ -185,6 +198,26 @@ func TestProblemsNamePlaceFieldAndRemedy(t *testing.T) {
 		"a Secret's number": {
 			reason: "YAML makes a number of a password", content: secretOf("s", "stringData: {a: 53737}\n"),
 			want: []string{"Secret default/s: can't be read", "check the types"}, hidden: "53737",
+		},
+		"a ConfigMap's binary data": {
+			reason: "people mix both fields up", content: configMapOf("c", "binaryData:\n  a: eA==\n  b: pl@in\n"),
+			want: []string{":6 ", "ConfigMap default/c: binaryData.b: isn't base64; write plain text into data"}, hidden: "pl@in",
+		},
+		"a ConfigMap's entry twice": {
+			reason: "an API server refuses it", content: configMapOf("c", "data: {a: x}\nbinaryData: {a: eA==}\n"),
+			want: []string{"ConfigMap default/c: binaryData.a: is in data too; remove one"},
+		},
+		"a ConfigMap's number": {
+			reason: "YAML makes a number of a port", content: configMapOf("c", "data: {port: 53737}\n"),
+			want: []string{"ConfigMap default/c: can't be read", "check the types"}, hidden: "53737",
+		},
+		"a group without members": {
+			reason: "the schemas of the other kinds count too", content: "apiVersion: gravitee.io/v1alpha1\nkind: Group\nmetadata: {name: g}\nspec: {name: an}\n",
+			want: []string{":4 ", "Group default/g: spec.members: is missing", "add it"},
+		},
+		"an unknown event": {
+			reason: "a list of those that are known helps", content: "apiVersion: gravitee.io/v1alpha1\nkind: Notification\nmetadata: {name: hooks}\nspec:\n  console:\n    apiEvents: [API_BROKEN]\n",
+			want: []string{":6 ", `spec.console.apiEvents[0]: "API_BROKEN" isn't known; use one of the values`, "API_STARTED"},
 		},
 		"no YAML": {
 			reason: "the parser's line is one of the file", content: "# c\n---\n" + secretOf("a", "") + "---\na: b\n  c: d\n",
@@ -321,6 +354,20 @@ func TestSecretsAreFolded(t *testing.T) {
 	}
 }
 
+func TestConfigMapsAreRead(t *testing.T) {
+	loaded, err := fromInput(t, configMapOf("c", "data: {a: x, b: ''}\nbinaryData: {c: eQ==}\nimmutable: true\nstringData: {d: z}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := loaded.Objects()[0].(*corev1.ConfigMap)
+	if diff := cmp.Diff(map[string]string{"a": "x", "b": ""}, got.Data); diff != "" || string(got.BinaryData["c"]) != "y" {
+		t.Errorf("data (-want +got):\n%s\nbinaryData: %v", diff, got.BinaryData)
+	}
+	if len(loaded.Warnings) != 1 || loaded.Warnings[0].Field != "stringData" {
+		t.Errorf("a field of Secrets has no effect here, which has to be told; warnings: %v", loaded.Warnings)
+	}
+}
+
 func TestNamespaces(t *testing.T) {
 	elsewhere := strings.Replace(api("a"), "metadata:\n", "metadata:\n  namespace: elsewhere\n", 1)
 	cases := map[string]struct {
@@ -348,6 +395,7 @@ func TestNamespaces(t *testing.T) {
 // TestRecordedManifests: every manifest that was recorded is read to the object that the schemas make of it, in its Go type.
 func TestRecordedManifests(t *testing.T) {
 	server := recorded.NewServer(t)
+	read := map[string]int{}
 	for _, one := range recorded.Cases(t) {
 		for _, in := range one.Inputs {
 			t.Run(one.Name+"/"+in.File, func(t *testing.T) {
@@ -358,7 +406,7 @@ func TestRecordedManifests(t *testing.T) {
 						if len(problems) > 0 {
 							t.Fatal(problems)
 						}
-						want[object.GetKind()+" "+recorded.KeyOf(stored)] = specOf(t, stored, object.GetKind())
+						want[object.GetKind()+" "+recorded.KeyOf(stored)] = specOf(t, typedOf(t, stored))
 					}
 				}
 				path := filepath.Join("..", "..", "api", "v1alpha1", "testdata", "cases", one.Name, in.File)
@@ -367,12 +415,11 @@ func TestRecordedManifests(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := map[string]any{}
-				for _, resource := range loaded.Resources {
-					switch object := resource.Object.(type) {
-					case *v1alpha1.ApiDefinition:
-						got["ApiDefinition "+object.Namespace+"/"+object.Name] = recorded.AsJSON(t, object.Spec)
-					case *v1alpha1.ManagementContext:
-						got["ManagementContext "+object.Namespace+"/"+object.Name] = recorded.AsJSON(t, object.Spec)
+				for _, object := range loaded.Objects() {
+					kind := kindOf(object)
+					read[kind]++
+					if _, ours := server[kind]; ours {
+						got[kind+" "+object.GetNamespace()+"/"+object.GetName()] = specOf(t, object)
 					}
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
@@ -381,27 +428,40 @@ func TestRecordedManifests(t *testing.T) {
 			})
 		}
 	}
+	for _, kind := range []string{"ApiDefinition", "ManagementContext", "ApiResource", "Group", "Notification", "Secret", "ConfigMap"} {
+		if read[kind] == 0 {
+			t.Errorf("no recorded manifest holds a %s any more", kind)
+		}
+	}
 }
 
-// specOf is a stored spec in its Go type.
-func specOf(t *testing.T, stored any, kind string) any {
+// kindOf is the name of an object's Go type.
+func kindOf(object any) string {
+	_, kind, _ := strings.Cut(fmt.Sprintf("%T", object), ".")
+	return kind
+}
+
+// specOf is the spec of an object in its Go type.
+func specOf(t *testing.T, object any) any {
 	t.Helper()
-	content, err := json.Marshal(stored)
+	return recorded.AsJSON(t, object)["spec"]
+}
+
+// typedOf is a stored object in its Go type.
+func typedOf(t *testing.T, stored *unstructured.Unstructured) runtime.Object {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	typed, err := scheme.New(stored.GroupVersionKind())
+	if err == nil {
+		err = runtime.DefaultUnstructuredConverter.FromUnstructured(stored.Object, typed)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kind == v1alpha1.ApiDefinitionKind {
-		var typed v1alpha1.ApiDefinition
-		if err := json.Unmarshal(content, &typed); err != nil {
-			t.Fatal(err)
-		}
-		return recorded.AsJSON(t, typed.Spec)
-	}
-	var typed v1alpha1.ManagementContext
-	if err := json.Unmarshal(content, &typed); err != nil {
-		t.Fatal(err)
-	}
-	return recorded.AsJSON(t, typed.Spec)
+	return typed
 }
 
 func write(t *testing.T, path, content string) {

@@ -20,8 +20,16 @@ import (
 // maxNesting is how deep lists may stand in lists.
 const maxNesting = 8
 
-// secretKind is read besides those of our CRDs.
-const secretKind = "Secret"
+// Kinds of Kubernetes itself that are read besides those of our CRDs, since templates and contexts refer to them.
+const (
+	secretKind    = "Secret"
+	configMapKind = "ConfigMap"
+)
+
+// isCore tells the kinds of Kubernetes that are read.
+func isCore(object *unstructured.Unstructured) bool {
+	return object.GetAPIVersion() == "v1" && (object.GetKind() == secretKind || object.GetKind() == configMapKind)
+}
 
 // content reads the documents of one file. What is wrong with one is noted, and the next is read; an error ends everything.
 func (l *loader) content(ctx context.Context, file string, content []byte) error {
@@ -113,13 +121,10 @@ func (l *loader) list(ctx context.Context, at *place, items []any, nesting int) 
 func (l *loader) object(ctx context.Context, at *place, object *unstructured.Unstructured) {
 	kind, known := l.options.Schemas[object.GetKind()]
 	group, _, _ := strings.Cut(object.GetAPIVersion(), "/")
-	isSecret := object.GetKind() == secretKind && object.GetAPIVersion() == "v1"
 	switch {
 	case known && object.GetAPIVersion() != kind.APIVersion() && group == kind.Definition.Spec.Group:
 		l.problem(at.problem(object.GetKind(), "apiVersion", "is no version of this kind; use %s", kind.APIVersion()))
-	case known && object.GetAPIVersion() == kind.APIVersion():
-		l.admit(ctx, at, object)
-	case isSecret:
+	case known && object.GetAPIVersion() == kind.APIVersion(), isCore(object):
 		l.admit(ctx, at, object)
 	default:
 		name, _, _ := unstructured.NestedString(object.Object, "metadata", "name")
@@ -160,10 +165,15 @@ func (l *loader) admit(ctx context.Context, at *place, object *unstructured.Unst
 // typed gives the object in its Go type, and the paths of the fields that were dropped. Its problems are noted.
 func (l *loader) typed(ctx context.Context, at *place, name string, object *unstructured.Unstructured) (typed client.Object, dropped []string) {
 	var err error
-	if object.GetKind() == secretKind {
-		l.checkData(at, name, object)
+	switch object.GetKind() {
+	case secretKind:
+		l.checkEncoded(at, name, object, "data", "stringData")
 		typed, dropped, err = secret(object)
-	} else {
+	case configMapKind:
+		l.checkEncoded(at, name, object, "binaryData", "data")
+		l.checkEntries(at, name, object)
+		typed, dropped, err = configMap(object)
+	default:
 		admission := l.options.Schemas.Admit(ctx, object)
 		if len(admission.Problems) > 0 {
 			l.fieldProblems(at, name, admission.Problems)
@@ -179,13 +189,24 @@ func (l *loader) typed(ctx context.Context, at *place, name string, object *unst
 	return typed, dropped
 }
 
-// checkData names the entries of a Secret that aren't encoded, which the decoder doesn't.
-func (l *loader) checkData(at *place, name string, object *unstructured.Unstructured) {
-	data, _ := object.Object["data"].(map[string]any)
-	for _, key := range slices.Sorted(maps.Keys(data)) {
-		text, isText := data[key].(string)
+// checkEncoded names the entries of a field that aren't base64, which the decoder doesn't. plain is the field for plain text.
+func (l *loader) checkEncoded(at *place, name string, object *unstructured.Unstructured, field, plain string) {
+	entries, _ := object.Object[field].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		text, isText := entries[key].(string)
 		if _, err := base64.StdEncoding.DecodeString(text); isText && err != nil {
-			l.problem(at.problem(name, "data."+key, "isn't base64; write plain text into stringData"))
+			l.problem(at.problem(name, field+"."+key, "isn't base64; write plain text into %s", plain))
+		}
+	}
+}
+
+// checkEntries names the keys of a ConfigMap that are in both of its fields, which an API server refuses.
+func (l *loader) checkEntries(at *place, name string, object *unstructured.Unstructured) {
+	data, _ := object.Object["data"].(map[string]any)
+	binary, _ := object.Object["binaryData"].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(binary)) {
+		if _, twice := data[key]; twice {
+			l.problem(at.problem(name, "binaryData."+key, "is in data too; remove one of them"))
 		}
 	}
 }

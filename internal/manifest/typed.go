@@ -25,6 +25,12 @@ func ours(object *unstructured.Unstructured) (client.Object, error) {
 		typed = &v1alpha1.ApiDefinition{}
 	case v1alpha1.ManagementContextKind:
 		typed = &v1alpha1.ManagementContext{}
+	case v1alpha1.ApiResourceKind:
+		typed = &v1alpha1.ApiResource{}
+	case v1alpha1.GroupKind:
+		typed = &v1alpha1.Group{}
+	case v1alpha1.NotificationKind:
+		typed = &v1alpha1.Notification{}
 	default:
 		return nil, fmt.Errorf("the kind %s has a definition and no Go type", object.GetKind())
 	}
@@ -48,6 +54,16 @@ func secret(object *unstructured.Unstructured) (typed client.Object, unknown []s
 			data[key] = []byte(value)
 		}
 		decoded.Data, decoded.StringData = data, nil
+	}
+	return decoded, unknown, nil
+}
+
+// configMap decodes a ConfigMap.
+func configMap(object *unstructured.Unstructured) (typed client.Object, unknown []string, err error) {
+	decoded := &corev1.ConfigMap{}
+	unknown, err = decodeInto(object, decoded)
+	if err != nil {
+		return nil, nil, err
 	}
 	return decoded, unknown, nil
 }

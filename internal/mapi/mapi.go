@@ -128,12 +128,25 @@ type Comparison struct {
 type Severity int
 
 const (
+	// Info is for programs: it says what was looked at, and isn't shown to people.
+	Info Severity = iota - 1
 	// Warning is for what is accepted, but probably not what was meant.
-	Warning Severity = iota
+	Warning
 	// NotServed is for what is accepted, but the gateway won't serve it.
 	NotServed
 	// Refused is for what can't be expressed or won't be accepted.
 	Refused
+)
+
+// Reasons of findings that every back end gives alike.
+const (
+	// ReasonInvalidConfiguration: the configuration of a policy or of a resource doesn't fit the schema that the management API
+	// publishes for it. The path is that of the value, such as flows[0].pre[1].configuration.rate.limit. It is Refused, or a Warning
+	// for a member that is accepted and dropped.
+	ReasonInvalidConfiguration = "InvalidConfiguration"
+	// ReasonConfigurationChecked: at least one configuration was compared with its schema, so that the absence of
+	// ReasonInvalidConfiguration means something. It is an Info without a path.
+	ReasonConfigurationChecked = "ConfigurationChecked"
 )
 
 // Finding is something a back end can't express, or that will have another effect than its author expects.
@@ -152,8 +165,10 @@ type Receipt struct {
 	Ref Ref
 	// OrganizationID and EnvironmentID are as the management API names them.
 	OrganizationID, EnvironmentID string
-	// State is STARTED or STOPPED.
+	// State is STARTED or STOPPED; empty for what has none.
 	State string
+	// Members is how many members a group has; 0 also when it isn't told.
+	Members int
 	// Severe and Warnings are the management API's own remarks on what it accepted.
 	Severe, Warnings []string
 }
@@ -281,6 +296,8 @@ func (r Registry) Backend(typ string) (Backend, error) {
 // String names the severity as used in conditions and logs.
 func (s Severity) String() string {
 	switch s {
+	case Info:
+		return "info"
 	case Warning:
 		return "warning"
 	case NotServed:

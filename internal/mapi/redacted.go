@@ -34,6 +34,7 @@ func (r redacted) Groups() Store[model.Group] {
 
 func (r redacted) Probe(ctx context.Context) (ServerInfo, error) {
 	info, err := r.Client.Probe(ctx)
+	info.User, info.EnvironmentName = r.clean(info.User), r.clean(info.EnvironmentName)
 	return info, fault.Redact(err, r.clean)
 }
 

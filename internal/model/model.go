@@ -113,6 +113,8 @@ type Group struct {
 	// Definition is the whole wanted document without identities: name, notifyMembers and members, in the vocabulary of the
 	// Group resource (shared/reference/gko-compatibility.md 2.5), with values as in API.Definition.
 	Definition map[string]any
+	// Reported holds the warnings that the management API gave when the group was applied last, as API.Reported does.
+	Reported []string
 }
 
 // Digest identifies the wanted state as API.Digest does.

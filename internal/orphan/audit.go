@@ -58,7 +58,7 @@ func Audit(ctx context.Context, options Options) (Report, error) {
 		return Report{}, err
 	}
 	// The listing goes before the resources: an API that is listed has been written for a resource that was there before it.
-	read := a.readAll(ctx, byPlace(managed))
+	read := a.readAll(ctx, a.byPlace(ctx, managed))
 	if err := ctx.Err(); err != nil {
 		return Report{}, fmt.Errorf("the audit was interrupted: %w", err)
 	}
@@ -66,7 +66,7 @@ func Audit(ctx context.Context, options Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return a.report(read, known), nil
+	return a.report(ctx, read, known), nil
 }
 
 type auditor struct {
@@ -129,12 +129,26 @@ func (a *auditor) known(ctx context.Context) (Known, error) {
 	return KnownOf(list.Items), nil
 }
 
+// sources look up what contexts refer to.
+func (a *auditor) sources() gather.Sources {
+	return gather.Sources{Reader: a.Cluster, Live: a.Cluster, Templating: true}
+}
+
+// placeOf is where a context leads to; a place of its own when that can't be told, which its reading then explains.
+func (a *auditor) placeOf(ctx context.Context, managed *v1alpha1.ManagementContext) mapi.Place {
+	place, err := a.sources().PlaceOf(ctx, managed)
+	if err != nil {
+		return mapi.Place{BaseURL: "unknown: " + client.ObjectKeyFromObject(managed).String()}
+	}
+	return place
+}
+
 // byPlace groups contexts that lead to the same place.
-func byPlace(contexts []v1alpha1.ManagementContext) [][]*v1alpha1.ManagementContext {
+func (a *auditor) byPlace(ctx context.Context, contexts []v1alpha1.ManagementContext) [][]*v1alpha1.ManagementContext {
 	at := map[mapi.Place]int{}
 	var groups [][]*v1alpha1.ManagementContext
 	for i := range contexts {
-		place := gather.PlaceOf(&contexts[i])
+		place := a.placeOf(ctx, &contexts[i])
 		group, seen := at[place]
 		if !seen {
 			group = len(groups)
@@ -200,10 +214,11 @@ func (a *auditor) read(ctx context.Context, managed *v1alpha1.ManagementContext)
 }
 
 func (a *auditor) dial(ctx context.Context, managed *v1alpha1.ManagementContext) (mapi.Client, mapi.ServerInfo, error) {
-	config, _, err := gather.Config(ctx, a.Cluster, managed)
+	found, err := a.sources().Connection(ctx, managed)
 	if err != nil {
 		return nil, mapi.ServerInfo{}, err
 	}
+	config := found.Config
 	backend, err := a.Registry.Backend(config.Type)
 	if err != nil {
 		return nil, mapi.ServerInfo{}, err
@@ -212,11 +227,14 @@ func (a *auditor) dial(ctx context.Context, managed *v1alpha1.ManagementContext)
 	if err != nil {
 		return nil, mapi.ServerInfo{}, err
 	}
+	if found.Rendered {
+		dialled = mapi.Redacted(dialled, found.Redact)
+	}
 	info, err := dialled.Probe(ctx)
 	return dialled, info, err
 }
 
-func (a *auditor) report(read []reading, known Known) Report {
+func (a *auditor) report(ctx context.Context, read []reading, known Known) Report {
 	report := Report{APIVersion: APIVersion, Kind: KindReport, ClusterID: a.ClusterID, Places: []Place{}}
 	for _, r := range read {
 		spec := r.through.Spec
@@ -225,7 +243,7 @@ func (a *auditor) report(read []reading, known Known) Report {
 			Context: client.ObjectKeyFromObject(r.through).String(), BaseURL: baseURL,
 			Organization: spec.OrganizationID, Environment: spec.EnvironmentID, User: r.info.User,
 			Complete: r.err == nil && r.info.SeesAll(), Fault: faultOf(r.err), Orphans: []Orphan{},
-			key: client.ObjectKeyFromObject(r.through), at: gather.PlaceOf(r.through),
+			key: client.ObjectKeyFromObject(r.through), at: a.placeOf(ctx, r.through),
 		}
 		if r.err == nil {
 			place.count(a.ClusterID, r.markers, known)
@@ -246,9 +264,9 @@ func (p *Place) count(cluster string, markers []mapi.Marker, known Known) {
 		}
 		seen[marker.Ref.ID] = true
 		switch {
-		case marker.Owner == cluster:
+		case slices.Contains(marker.Owners, cluster):
 			p.Owned++
-		case marker.Owner != "":
+		case len(marker.Owners) > 0:
 			p.Foreign++
 		case known.Owner(marker.Ref) == "":
 			p.Unmarked++

@@ -75,7 +75,7 @@ func Find(cluster string, markers iter.Seq[mapi.Marker], known Known) []Orphan {
 	}
 	found := map[string]Orphan{}
 	for marker := range markers {
-		if marker.Owner == cluster && marker.Ref.ID != "" && known.Owner(marker.Ref) == "" {
+		if slices.Contains(marker.Owners, cluster) && marker.Ref.ID != "" && known.Owner(marker.Ref) == "" {
 			found[marker.Ref.ID] = Orphan{ID: marker.Ref.ID, CrossID: marker.Ref.Key, Name: marker.Name}
 		}
 	}

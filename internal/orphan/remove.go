@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/mapi"
 )
 
@@ -57,7 +56,7 @@ func (a *auditor) store(ctx context.Context, place Place) (remover, error) {
 	if err != nil {
 		return nil, err
 	}
-	if place.at != gather.PlaceOf(managed) {
+	if place.at != a.placeOf(ctx, managed) {
 		return nil, fmt.Errorf("ManagementContext %s leads elsewhere by now", place.Context)
 	}
 	dialled, _, err := a.dial(ctx, managed)
@@ -80,7 +79,7 @@ func (a *auditor) remove(ctx context.Context, store remover, orphan Orphan) (Res
 		return ResultFailed, err.Error()
 	case !seen.Exists:
 		return ResultGone, ""
-	case seen.Owner != a.ClusterID:
+	case len(seen.Owners) != 1 || seen.Owners[0] != a.ClusterID:
 		return ResultKept, fmt.Sprintf("it doesn't bear the mark of cluster %q any more", a.ClusterID)
 	case !seen.Managed:
 		return ResultKept, "it isn't managed by an operator any more"

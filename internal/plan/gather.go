@@ -4,11 +4,9 @@
 package plan
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,10 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/controller"
 	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/model"
-	"github.com/apisync/apisync/internal/translate"
 )
 
 // target is one ApiDefinition that is planned.
@@ -36,12 +34,18 @@ type target struct {
 	inFiles bool
 	// drawnUID is true when the uid, and what is derived from it, will be another.
 	drawnUID bool
+
+	// complete is api with all that it refers to, incomplete why that can't be had.
+	complete   gather.API
+	incomplete error
 	// published is the wanted state that was published last, as far as the cluster tells.
 	published *model.API
 	// digest is that of the wanted state that was published last; empty when it isn't known.
 	digest string
 	// blind is true when there is a recorded digest that the plan has no key for, and nothing in its place.
 	blind bool
+	// veil hides what was rendered.
+	veil veil
 }
 
 // goes reports whether the resource is being deleted, or will be.
@@ -51,43 +55,55 @@ func (t *target) goes() bool { return !t.api.DeletionTimestamp.IsZero() }
 type contextTarget struct {
 	object *v1alpha1.ManagementContext
 	change ContextChange
-	// needed is true when something is planned through it, or it is in the files.
-	needed, inFiles bool
+	// needed is true when something is planned through it, or it is in the files; touched when the objects that it publishes are looked
+	// at again although nothing else of it changes.
+	needed, inFiles, touched bool
 
 	// info is what the probe told, err why the context can't be used.
 	info mapi.ServerInfo
 	err  error
+	// place is where it leads; the zero value when that can't be told.
+	place mapi.Place
+	// redact takes what was rendered for the context out of a text.
+	redact func(string) string
 }
 
 // files are the objects of the files by kind, in their order.
 type files struct {
 	apis     []*v1alpha1.ApiDefinition
 	contexts []*v1alpha1.ManagementContext
-	secrets  []*corev1.Secret
+	// references are ApiResources, Groups and Notifications, sources Secrets and ConfigMaps.
+	references, sources []client.Object
 }
 
 func sortFiles(objects []client.Object) (files, error) {
 	var sorted files
 	seen := map[string]bool{}
 	for _, object := range objects {
-		var kind string
 		switch object := object.(type) {
 		case *v1alpha1.ApiDefinition:
-			kind, sorted.apis = "ApiDefinition", append(sorted.apis, object)
+			sorted.apis = append(sorted.apis, object)
 		case *v1alpha1.ManagementContext:
-			kind, sorted.contexts = "ManagementContext", append(sorted.contexts, object)
-		case *corev1.Secret:
-			kind, sorted.secrets = "Secret", append(sorted.secrets, object)
+			sorted.contexts = append(sorted.contexts, object)
+		case *v1alpha1.ApiResource, *v1alpha1.Group, *v1alpha1.Notification:
+			sorted.references = append(sorted.references, object)
+		case *corev1.Secret, *corev1.ConfigMap:
+			sorted.sources = append(sorted.sources, object)
 		default:
 			return files{}, fmt.Errorf("a plan has no use for objects of type %T", object)
 		}
-		name := kind + " " + client.ObjectKeyFromObject(object).String()
+		name := nameOf(object)
 		if seen[name] {
 			return files{}, fmt.Errorf("%s is twice in the files: which one is meant can't be told", name)
 		}
 		seen[name] = true
 	}
 	return sorted, nil
+}
+
+// nameOf is kind and namespace/name of an object.
+func nameOf(object client.Object) string {
+	return kindOf(object) + " " + client.ObjectKeyFromObject(object).String()
 }
 
 // gather fills the snapshot and says what is planned.
@@ -99,17 +115,20 @@ func (p *planner) gather(ctx context.Context) error {
 	if err := p.read(ctx); err != nil {
 		return err
 	}
-	for _, secret := range given.secrets {
-		p.world.secrets[client.ObjectKeyFromObject(secret)] = secret
+	changed, err := p.layReferences(ctx, given.references)
+	if err != nil {
+		return err
 	}
+	changed = append(changed, p.laySources(ctx, given.sources)...)
 	if err := p.layContexts(given.contexts); err != nil {
 		return err
 	}
-	p.laySecrets(ctx, given.secrets)
-	if err := p.layAPIs(given); err != nil {
+	p.changeContexts(ctx, changed)
+	if err := p.layAPIs(ctx, given, changed); err != nil {
 		return err
 	}
 	p.markNeeded()
+	p.atOnce(len(p.targets), func(i int) { p.complete(ctx, p.targets[i]) })
 	return nil
 }
 
@@ -125,7 +144,16 @@ func (p *planner) read(ctx context.Context) error {
 	}
 	for _, namespace := range namespaces {
 		for _, list := range []client.ObjectList{&v1alpha1.ManagementContextList{}, &v1alpha1.ApiDefinitionList{}} {
-			if err := p.readList(ctx, list, namespace); err != nil {
+			if err := p.readList(ctx, list, namespace, p.world); err != nil {
+				return err
+			}
+		}
+		for _, list := range []client.ObjectList{&v1alpha1.ApiResourceList{}, &v1alpha1.GroupList{}, &v1alpha1.NotificationList{}} {
+			err := p.readList(ctx, list, namespace, p.world, p.before)
+			if isUnknownKind(err) {
+				continue // CRDs of an older version
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -133,7 +161,7 @@ func (p *planner) read(ctx context.Context) error {
 	return nil
 }
 
-func (p *planner) readList(ctx context.Context, list client.ObjectList, namespace string) error {
+func (p *planner) readList(ctx context.Context, list client.ObjectList, namespace string, into ...*snapshot) error {
 	if err := p.Cluster.List(ctx, list, client.InNamespace(namespace)); err != nil {
 		return unreadable(err, list, namespace)
 	}
@@ -142,8 +170,10 @@ func (p *planner) readList(ctx context.Context, list client.ObjectList, namespac
 		return fmt.Errorf("reading a list of the cluster: %w", err)
 	}
 	for _, item := range items {
-		if err := p.world.put(item.(client.Object)); err != nil { //nolint:forcetypeassert // both kinds are objects
-			return err
+		for _, world := range into {
+			if err := world.put(item.(client.Object)); err != nil { //nolint:forcetypeassert // all kinds are objects
+				return err
+			}
 		}
 	}
 	return nil
@@ -151,21 +181,24 @@ func (p *planner) readList(ctx context.Context, list client.ObjectList, namespac
 
 // unreadable says what can be done about a list that can't be had.
 func unreadable(err error, list client.ObjectList, namespace string) error {
-	kind := "apidefinitions.gravitee.io"
-	if _, contexts := list.(*v1alpha1.ManagementContextList); contexts {
-		kind = "managementcontexts.gravitee.io"
-	}
-	where := "in namespace " + namespace
-	if namespace == metav1.NamespaceAll {
-		where = "in all namespaces"
-	}
+	kind := strings.ToLower(strings.TrimSuffix(reflect.TypeOf(list).Elem().Name(), "List")) + "s.gravitee.io"
 	switch {
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("listing %s %s: %w; ask for the right to list them, or name the namespaces that you may read", kind, where, err)
-	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
+		return fmt.Errorf("listing %s %s: %w; ask for the right to list them, or name the namespaces that you may read", kind, where(namespace), err)
+	case isUnknownKind(err):
 		return fmt.Errorf("listing %s: %w; install the CRDs in this cluster first, or plan without a cluster", kind, err)
 	}
-	return fmt.Errorf("listing %s %s: %w", kind, where, err)
+	return fmt.Errorf("listing %s %s: %w", kind, where(namespace), err)
+}
+
+// isUnknownKind is met when the API server doesn't know a kind.
+func isUnknownKind(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
+
+func where(namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return "in all namespaces"
+	}
+	return "in namespace " + namespace
 }
 
 // layContexts lays the contexts of the files over those of the cluster.
@@ -203,32 +236,14 @@ func (p *planner) layContexts(given []*v1alpha1.ManagementContext) error {
 }
 
 func (c *contextTarget) lay(file *v1alpha1.ManagementContext) {
+	before := c.object.DeepCopy()
 	layMetadata(&c.object.ObjectMeta, file)
+	c.touched = controller.ConcernsUsers(before, c.object)
 	if sameJSON(c.object.Spec, file.Spec) {
 		return
 	}
 	c.change = ContextChanged
 	c.object.Spec = file.Spec
-}
-
-// laySecrets finds the contexts whose credentials change with a Secret of the files.
-func (p *planner) laySecrets(ctx context.Context, given []*corev1.Secret) {
-	if p.Delete {
-		return
-	}
-	changed := map[client.ObjectKey]bool{}
-	for _, secret := range given {
-		key := client.ObjectKeyFromObject(secret)
-		var live corev1.Secret
-		// One that can't be read may be another: then its contexts are looked at too.
-		same := p.Cluster != nil && p.Cluster.Get(ctx, key, &live) == nil && maps.EqualFunc(live.Data, secret.Data, bytes.Equal)
-		changed[key] = !same
-	}
-	for _, c := range p.managed {
-		if key, used := gather.SecretKey(c.object); used && changed[key] && c.change == ContextUnchanged {
-			c.change = ContextCredentials
-		}
-	}
 }
 
 // newborn is the metadata that an API server gives to a new object.
@@ -240,7 +255,7 @@ func (p *planner) newborn(file client.Object) metav1.ObjectMeta {
 }
 
 // layAPIs lays the ApiDefinitions of the files over those of the cluster, and says which are planned.
-func (p *planner) layAPIs(given files) error {
+func (p *planner) layAPIs(ctx context.Context, given files, changed []client.Object) error {
 	fromFiles := map[client.ObjectKey]bool{}
 	for _, file := range given.apis {
 		key := client.ObjectKeyFromObject(file)
@@ -251,21 +266,21 @@ func (p *planner) layAPIs(given files) error {
 			p.notef("ApiDefinition %s isn't in the cluster", key)
 			continue
 		case p.Delete:
-			p.add(p.doomed(live, true))
+			p.targets = append(p.targets, p.doomed(live, true))
 		case exists:
-			p.add(&target{api: laid(live, file), live: live, inFiles: true})
+			p.targets = append(p.targets, &target{api: laid(live, file), live: live, inFiles: true})
 		default:
-			p.add(&target{api: p.fresh(file), inFiles: true, drawnUID: true})
+			p.targets = append(p.targets, &target{api: p.fresh(file), inFiles: true, drawnUID: true})
 		}
 	}
-	changed := p.changedContexts()
+	concerned := p.concerned(ctx, changed)
 	for _, live := range all[*v1alpha1.ApiDefinition](p.world.apis) {
 		switch {
 		case fromFiles[client.ObjectKeyFromObject(live)]:
 		case p.prunes(live, given):
-			p.add(p.doomed(live, false))
-		case p.All || (!p.Delete && isUser(live, changed)):
-			p.add(&target{api: live.DeepCopy(), live: live})
+			p.targets = append(p.targets, p.doomed(live, false))
+		case p.All || concerned(live):
+			p.targets = append(p.targets, &target{api: live.DeepCopy(), live: live})
 		}
 	}
 	for _, t := range p.targets {
@@ -274,11 +289,6 @@ func (p *planner) layAPIs(given files) error {
 		}
 	}
 	return nil
-}
-
-func (p *planner) add(t *target) {
-	p.rekey(t)
-	p.targets = append(p.targets, t)
 }
 
 func (p *planner) fresh(file *v1alpha1.ApiDefinition) *v1alpha1.ApiDefinition {
@@ -313,22 +323,28 @@ func (f files) namespaces() []string {
 	for _, managed := range f.contexts {
 		names = append(names, managed.Namespace)
 	}
-	return names
-}
-
-// changedContexts are those whose APIs the operator would look at again.
-func (p *planner) changedContexts() []string {
-	var names []string
-	for _, c := range p.managed {
-		if c.change != ContextUnchanged && c.change != ContextDeleted {
-			names = append(names, client.ObjectKeyFromObject(c.object).String())
-		}
+	for _, reference := range f.references {
+		names = append(names, reference.GetNamespace())
 	}
 	return names
 }
 
-func isUser(api *v1alpha1.ApiDefinition, contexts []string) bool {
-	return slices.ContainsFunc(contextsOf(api), func(name string) bool { return slices.Contains(contexts, name) })
+// concerned tells the APIs that the operator would look at again, since something that they refer to changes.
+func (p *planner) concerned(ctx context.Context, changed []client.Object) func(*v1alpha1.ApiDefinition) bool {
+	contexts, apis := map[string]bool{}, map[client.ObjectKey]bool{}
+	for _, c := range p.managed {
+		if c.touched || c.change != ContextUnchanged && c.change != ContextDeleted {
+			contexts[client.ObjectKeyFromObject(c.object).String()] = true
+		}
+	}
+	for _, object := range changed {
+		for _, key := range controller.UsersOf(ctx, p.world, object) {
+			apis[key] = true
+		}
+	}
+	return func(api *v1alpha1.ApiDefinition) bool {
+		return apis[client.ObjectKeyFromObject(api)] || slices.ContainsFunc(contextsOf(api), func(name string) bool { return contexts[name] })
+	}
 }
 
 // contextsOf are the contexts that an API needs: the one that it names, and the one that it was published through.
@@ -356,9 +372,17 @@ func (p *planner) markNeeded() {
 	}
 }
 
+// complete looks up what a resource refers to, and what was published of it last.
+func (p *planner) complete(ctx context.Context, t *target) {
+	t.complete, t.incomplete = p.sources().API(ctx, t.api)
+	t.veil.see(t.complete)
+	p.rekey(ctx, t)
+	p.drape(ctx, t)
+}
+
 // rekey makes the digest of what was published last comparable. With a key of its own a plan can't judge the
-// recorded one: but of an API that is in step the resource itself tells what was published.
-func (p *planner) rekey(t *target) {
+// recorded one: but of an API that is in step the resource itself, with what it refers to in the cluster, tells what was published.
+func (p *planner) rekey(ctx context.Context, t *target) {
 	sync := t.api.Status.Sync
 	if t.live == nil || sync == nil || sync.Digest == "" {
 		return
@@ -367,9 +391,14 @@ func (p *planner) rekey(t *target) {
 	if !isInStep(t.live) {
 		return
 	}
-	published, err := p.remembered(t.live)
+	found, err := p.sourcesBefore().API(ctx, t.live)
+	t.veil.see(found)
 	if err != nil {
 		return // the operator would find the same, and says so
+	}
+	published, err := p.apis(t).Remembered(found)
+	if err != nil {
+		return
 	}
 	t.published = &published
 	if !p.drawnKey {
@@ -381,10 +410,11 @@ func (p *planner) rekey(t *target) {
 }
 
 // remembered is the wanted state under the identities that the status remembers. Digests are made of it.
-func (p *planner) remembered(api *v1alpha1.ApiDefinition) (model.API, error) {
-	return translate.API(api, translate.Inputs{
-		ID: cmp.Or(api.Status.ID, translate.FirstID(api)), PlanIDs: api.Status.Plans, Cluster: p.ClusterID,
-	})
+func (p *planner) remembered(t *target) (model.API, error) {
+	if t.incomplete != nil {
+		return model.API{}, t.incomplete
+	}
+	return p.apis(t).Remembered(t.complete)
 }
 
 // isInStep reports whether the present spec was published.

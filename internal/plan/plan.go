@@ -60,6 +60,8 @@ type Options struct {
 	// DigestKey is the operator's key of digests. Nil where it may not be read: then what is in step is taken for what was
 	// published last.
 	DigestKey []byte
+	// Templating renders the templates in specs, as with the operator's option of that name.
+	Templating bool
 	// NoDryRun sends no dry runs: what the management API would refuse isn't found then.
 	NoDryRun bool
 	// Concurrency is how many objects are planned at once; zero means 8.
@@ -126,7 +128,7 @@ func newPlanner(ctx context.Context, options Options) (*planner, error) {
 		return nil, err
 	}
 	p.contexts = &controller.Contexts{
-		Client: p.world, Secrets: p.world, Pool: p.pool, Registry: p.records.registry(p.Registry), Transport: p.Transport,
+		Client: p.world, Sources: p.sources(), Pool: p.pool, Registry: p.records.registry(p.Registry), Transport: p.Transport,
 	}
 	return p, nil
 }
@@ -170,7 +172,7 @@ func (p *planner) planAll(ctx context.Context) []*planned {
 		switch {
 		case t.goes():
 			phase = 0
-		case t.moves(p.managed):
+		case p.moves(ctx, t):
 			phase = 1
 		}
 		phases[phase] = append(phases[phase], t)
@@ -268,14 +270,24 @@ func related(targets []*target) [][]*target {
 }
 
 // moves reports whether the API was published elsewhere than the context of its resource leads.
-func (t *target) moves(contexts []*contextTarget) bool {
-	return slices.ContainsFunc(contexts, func(c *contextTarget) bool {
+func (p *planner) moves(ctx context.Context, t *target) bool {
+	return slices.ContainsFunc(p.managed, func(c *contextTarget) bool {
 		if client.ObjectKeyFromObject(c.object).String() != t.contextName() {
 			return false
 		}
-		_, left := t.movedFrom(gather.PlaceOf(c.object))
+		// Of a context whose place can't be told, nothing can be planned either.
+		place, err := p.sources().PlaceOf(ctx, c.object)
+		if err != nil {
+			return false
+		}
+		_, left := t.movedFrom(place)
 		return left
 	})
+}
+
+// sources are where everything that objects refer to is looked up.
+func (p *planner) sources() gather.Sources {
+	return gather.Sources{Reader: p.world, Live: p.world, Templating: p.Templating}
 }
 
 // identities are the names by which an API is found, each with its sort.
@@ -312,7 +324,7 @@ func (p *planner) plan(ctx context.Context, t *target) *planned {
 	}
 	result.after = current
 	apis := &controller.APIDefinitions{
-		Client: p.world, Pool: p.pool, Reach: p.contexts.Reach, Recheck: func(string) {},
+		Client: p.world, Sources: p.sources(), Pool: p.pool, Reach: p.contexts.Reach, Recheck: func(string) {},
 		DigestKey: p.DigestKey, Cluster: p.ClusterID, Now: func() time.Time { return p.now },
 	}
 	ctx = withTrace(ctx, result.trace)

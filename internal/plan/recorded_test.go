@@ -121,7 +121,7 @@ func newReplay(t *testing.T, name string, met map[string]bool) *replay {
 	r.registry = mapi.Registry{mapi.DefaultType: gravitee.New(gravitee.Options{})}
 	pool := mapi.NewPool(nil)
 	contexts := &controller.Contexts{
-		Client: r.client, Secrets: r.client, Pool: pool, Resync: time.Hour, Registry: r.registry,
+		Client: r.client, Sources: gather.Sources{Reader: r.client, Live: r.client, Templating: true}, Pool: pool, Resync: time.Hour, Registry: r.registry,
 		Transport: func(string) http.RoundTripper { return r.wire },
 	}
 	r.contexts = &lifecycle.Reconciler[*v1alpha1.ManagementContext]{

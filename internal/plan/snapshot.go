@@ -28,18 +28,17 @@ import (
 type snapshot struct {
 	refusing
 
-	apis, contexts toolscache.Indexer
-	// secrets are those of the files; others are read from cluster when they are asked for.
-	secrets map[client.ObjectKey]*corev1.Secret
-	cluster client.Reader
+	apis, contexts, resources, groups, notifications toolscache.Indexer
+	// sources are the Secrets and ConfigMaps.
+	sources *sources
 	// namespaces are those that were read; empty means all.
 	namespaces []string
 }
 
-func newSnapshot(ctx context.Context, cluster client.Reader, namespaces []string) (*snapshot, error) {
+func newSnapshot(ctx context.Context, live *live, namespaces []string) (*snapshot, error) {
 	s := &snapshot{
-		apis: newIndexer(), contexts: newIndexer(), secrets: map[client.ObjectKey]*corev1.Secret{},
-		cluster: cluster, namespaces: namespaces,
+		apis: newIndexer(), contexts: newIndexer(), resources: newIndexer(), groups: newIndexer(), notifications: newIndexer(),
+		sources: &sources{given: map[sourceKey]client.Object{}, live: live}, namespaces: namespaces,
 	}
 	return s, controller.Index(ctx, s)
 }
@@ -65,6 +64,12 @@ func (s *snapshot) indexerOf(object runtime.Object) (toolscache.Indexer, error) 
 		return s.apis, nil
 	case *v1alpha1.ManagementContext, *v1alpha1.ManagementContextList:
 		return s.contexts, nil
+	case *v1alpha1.ApiResource, *v1alpha1.ApiResourceList:
+		return s.resources, nil
+	case *v1alpha1.Group, *v1alpha1.GroupList:
+		return s.groups, nil
+	case *v1alpha1.Notification, *v1alpha1.NotificationList:
+		return s.notifications, nil
 	}
 	return nil, fmt.Errorf("a plan doesn't look at objects of type %T", object)
 }
@@ -112,8 +117,9 @@ func all[T client.Object](indexer toolscache.Indexer) []T {
 
 // Get implements client.Reader.
 func (s *snapshot) Get(ctx context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	if secret, ok := into.(*corev1.Secret); ok {
-		return s.secret(ctx, key, secret)
+	switch into.(type) {
+	case *corev1.Secret, *corev1.ConfigMap:
+		return s.sources.get(ctx, key, into)
 	}
 	indexer, err := s.indexerOf(into)
 	if err != nil {
@@ -123,37 +129,21 @@ func (s *snapshot) Get(ctx context.Context, key client.ObjectKey, into client.Ob
 	if !exists {
 		return s.missing(key, into)
 	}
-	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(found).Elem())
+	assign(into, found)
 	return nil
 }
 
 // missing tells an object that doesn't exist from one that wasn't looked for.
 func (s *snapshot) missing(key client.ObjectKey, object client.Object) error {
-	kind := reflect.TypeOf(object).Elem().Name()
+	kind := kindOf(object)
 	switch {
-	case s.cluster == nil:
+	case s.sources.cluster == nil:
 		return fmt.Errorf("%s %s isn't in the files, and no cluster is asked; add it to the files, or name a cluster", kind, key)
 	case len(s.namespaces) > 0 && !slices.Contains(s.namespaces, key.Namespace):
 		return fmt.Errorf("%s %s is in a namespace that wasn't read; name it, beside %s, or add the object to the files",
 			kind, key, strings.Join(s.namespaces, ", "))
 	}
 	return apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource(strings.ToLower(kind)+"s").GroupResource(), key.Name)
-}
-
-// secret prefers the files: a person who plans needn't have the right to read Secrets.
-func (s *snapshot) secret(ctx context.Context, key client.ObjectKey, into *corev1.Secret) error {
-	if given, ok := s.secrets[key]; ok {
-		given.DeepCopyInto(into)
-		return nil
-	}
-	if s.cluster == nil {
-		return errors.New("it isn't in the files, and no cluster is asked; add the Secret to the files, or name a cluster")
-	}
-	err := s.cluster.Get(ctx, key, into)
-	if apierrors.IsForbidden(err) {
-		return fmt.Errorf("it may not be read (%w); ask for the right to get it, or add the Secret to the files", err)
-	}
-	return err
 }
 
 // List implements client.Reader for the options that the controllers use: a namespace, and one indexed field.
@@ -192,10 +182,22 @@ func (s *snapshot) matching(indexer toolscache.Indexer, wanted client.ListOption
 	return indexer.ByIndex(requirements[0].Field, requirements[0].Value)
 }
 
-// Patch implements client.Writer in memory: the object is stored as its caller has made it. The patch itself isn't needed,
-// since nobody else changes the snapshot's objects meanwhile.
+// Patch implements client.Writer in memory, for metadata. The spec stays as it is stored: the controllers work on copies whose templates
+// are rendered, and nobody may take what was rendered for the template. The patch itself isn't needed, since nobody else changes
+// the snapshot's objects meanwhile.
 func (s *snapshot) Patch(_ context.Context, object client.Object, _ client.Patch, _ ...client.PatchOption) error {
-	return s.put(object)
+	indexer, err := s.indexerOf(object)
+	if err != nil {
+		return err
+	}
+	kept, exists := stored[client.Object](indexer, client.ObjectKeyFromObject(object))
+	if !exists {
+		return s.missing(client.ObjectKeyFromObject(object), object)
+	}
+	kept.SetLabels(object.GetLabels())
+	kept.SetAnnotations(object.GetAnnotations())
+	kept.SetFinalizers(object.GetFinalizers())
+	return s.put(kept)
 }
 
 // refusing is a client that changes nothing. It makes a write that plan doesn't expect an error instead of a surprise.

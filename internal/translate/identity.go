@@ -46,17 +46,23 @@ type claim struct {
 }
 
 // Claim is the value of the identity annotation for an id.
-func Claim(api *v1alpha1.ApiDefinition, id string) string {
+func Claim(api *v1alpha1.ApiDefinition, id string) string { return ClaimFor(FullName(api), id) }
+
+// ClaimFor is the value of the identity annotation of a resource, given by its namespace/name, for an id.
+func ClaimFor(fullName, id string) string {
 	// A struct of two strings always encodes.
-	value, _ := json.Marshal(claim{ID: id, For: FullName(api)})
+	value, _ := json.Marshal(claim{ID: id, For: fullName})
 	return string(value)
 }
 
 // ClaimedID is the id in the identity annotation, or empty when there is none, it is damaged, or it was
 // made for another resource.
-func ClaimedID(api *v1alpha1.ApiDefinition) string {
+func ClaimedID(api *v1alpha1.ApiDefinition) string { return Claimed(FullName(api), api.Annotations) }
+
+// Claimed is ClaimedID of a resource, given by its namespace/name and its annotations.
+func Claimed(fullName string, annotations map[string]string) string {
 	var c claim
-	if err := json.Unmarshal([]byte(api.Annotations[v1alpha1.IdentityAnnotation]), &c); err != nil || c.For != FullName(api) {
+	if err := json.Unmarshal([]byte(annotations[v1alpha1.IdentityAnnotation]), &c); err != nil || c.For != fullName {
 		return ""
 	}
 	return c.ID

@@ -6,12 +6,10 @@
 package translate
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -29,10 +27,15 @@ type Inputs struct {
 	PlanIDs map[string]string
 	// Cluster is the id of this cluster; may be empty.
 	Cluster string
+	// Sharers are the ids of other clusters whose marks are kept.
+	Sharers []string
+	// Linked are the ids of remote objects that the spec names by other words, see model.API.
+	Linked map[string]string
 }
 
-// API is the wanted state of an ApiDefinition (shared/reference/gko-compatibility.md 2.3 and 4). The
-// resource isn't changed. A spec that can't be translated is a Terminal fault that names the field.
+// API is the wanted state of an ApiDefinition (shared/reference/gko-compatibility.md 2.3 and 4) whose templates are
+// rendered and whose references are replaced by what they lead to: see package gather. The resource isn't changed. A spec that
+// can't be translated is a Terminal fault that names the field.
 func API(api *v1alpha1.ApiDefinition, in Inputs) (model.API, error) {
 	definition, err := document(&api.Spec)
 	if err != nil {
@@ -42,11 +45,11 @@ func API(api *v1alpha1.ApiDefinition, in Inputs) (model.API, error) {
 	delete(definition, "local")
 	definition["id"] = in.ID
 	definition["crossId"] = CrossID(api)
-	definition["definition_context"] = definitionContext(definition["definition_context"])
+	definition["definition_context"] = definitionContext(definition["definition_context"], api.Spec.Local)
 	identifyPlans(definition["plans"], in)
 	identifyPages(definition["pages"], FullName(api), in.ID)
 	return model.API{
-		Name: FullName(api), Key: CrossID(api), ID: in.ID, Cluster: in.Cluster,
+		Name: FullName(api), Key: CrossID(api), ID: in.ID, Cluster: in.Cluster, Sharers: in.Sharers, Linked: in.Linked,
 		Definition: definition, Reported: slices.Clone(api.Status.Errors.Warning),
 	}, nil
 }
@@ -64,14 +67,51 @@ func document(spec *v1alpha1.ApiDefinitionSpec) (map[string]any, error) {
 	return definition, nil
 }
 
-// definitionContext makes the console show the API as read-only, managed from Kubernetes.
-func definitionContext(given any) map[string]any {
+// definitionContext makes the console show the API as read-only, managed from Kubernetes, and tells where gateways get it from.
+func definitionContext(given any, local bool) map[string]any {
 	result := map[string]any{"origin": "kubernetes", "mode": "fully_managed"}
 	if object, ok := given.(map[string]any); ok {
 		maps.Copy(result, object)
 	}
-	result["syncFrom"] = "MANAGEMENT"
+	if local && !strings.EqualFold(text(result["syncFrom"]), syncFromManagement) {
+		result["syncFrom"] = syncFromKubernetes
+	} else {
+		result["syncFrom"] = syncFromManagement
+	}
 	return result
+}
+
+const (
+	syncFromManagement = "MANAGEMENT"
+	syncFromKubernetes = "KUBERNETES"
+)
+
+// Local is what the gateways of this cluster read of a local API (shared/reference/gko-compatibility.md part 3): the wanted
+// state with the fields that no management API gets, and with the ids that the management API knows. planIDs maps plan
+// crossIds to those; it is nil for an API without a context. want isn't changed.
+func Local(api *v1alpha1.ApiDefinition, want model.API, planIDs map[string]string) map[string]any {
+	definition := maps.Clone(want.Definition)
+	definition["local"] = api.Spec.Local
+	ref := api.Spec.ContextRef
+	if ref == nil {
+		return definition
+	}
+	full := map[string]any{"name": ref.Name, "namespace": firstOf(ref.Namespace, api.Namespace)}
+	if ref.Kind != "" {
+		full["kind"] = ref.Kind
+	}
+	definition["contextRef"] = full
+	plans := []any{}
+	for _, plan := range objects(definition["plans"]) {
+		plan = maps.Clone(plan)
+		plan["api"] = want.ID
+		plan["id"] = firstOf(planIDs[text(plan["crossId"])], text(plan["id"]))
+		plans = append(plans, plan)
+	}
+	if definition["plans"] != nil {
+		definition["plans"] = plans
+	}
+	return definition
 }
 
 func identifyPlans(plans any, in Inputs) {
@@ -115,74 +155,11 @@ func text(value any) string {
 	return s
 }
 
-// Check refuses what can't be published as it is written, before anything is sent: half of an API on a
-// gateway is worse than none. The error is a Terminal fault that names the fields and the remedy.
+// Check refuses what contradicts itself. The error is a Terminal fault that names the fields and the remedy.
 func Check(api *v1alpha1.ApiDefinition) error {
-	if unsupported := unsupportedFields(api); len(unsupported) > 0 {
-		return fault.New(fault.Terminal, fault.ReasonUnsupported,
-			"not offered by this version of Apisync: %s; nothing was sent", strings.Join(unsupported, "; "))
-	}
-	if api.Spec.ContextRef == nil {
+	if api.Spec.ContextRef == nil && !api.Spec.Local {
 		return fault.New(fault.Terminal, fault.ReasonIllegalState,
-			"spec.contextRef is missing: a context is required for an API that isn't local; name a ManagementContext")
+			"spec.contextRef is missing: a context is required for an API that isn't local; name a ManagementContext, or set spec.local to true")
 	}
 	return nil
-}
-
-func unsupportedFields(api *v1alpha1.ApiDefinition) []string {
-	var found []string
-	if api.Spec.Local {
-		found = append(found, "spec.local: true (publishing through ConfigMaps)")
-	}
-	if len(api.Spec.GroupRefs) > 0 {
-		found = append(found, "spec.groupRefs (name the groups in spec.groups)")
-	}
-	if len(api.Spec.NotificationsRefs) > 0 {
-		found = append(found, "spec.notificationsRefs")
-	}
-	for i, resource := range api.Spec.Resources {
-		if resource.Ref != nil {
-			found = append(found, fmt.Sprintf("spec.resources[%d].ref (write the resource inline)", i))
-		}
-	}
-	for _, path := range templated(&api.Spec) {
-		found = append(found, path+": a [[ ]] template")
-	}
-	return found
-}
-
-// templated lists the paths of strings that GKO would render as templates.
-func templated(spec any) []string {
-	content, err := json.Marshal(spec)
-	if err != nil || !bytes.Contains(content, []byte("[[")) {
-		// Most specs have none. Those that do may only nest lists: the strings tell.
-		return nil
-	}
-	var tree any
-	if err := json.Unmarshal(content, &tree); err != nil {
-		return nil
-	}
-	var found []string
-	walkStrings("spec", tree, func(path, value string) {
-		if strings.Contains(value, "[[") {
-			found = append(found, path)
-		}
-	})
-	sort.Strings(found)
-	return found
-}
-
-func walkStrings(path string, value any, visit func(path, value string)) {
-	switch v := value.(type) {
-	case string:
-		visit(path, v)
-	case []any:
-		for i, item := range v {
-			walkStrings(fmt.Sprintf("%s[%d]", path, i), item, visit)
-		}
-	case map[string]any:
-		for name, member := range v {
-			walkStrings(path+"."+name, member, visit)
-		}
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -28,6 +29,9 @@ type Case struct {
 	Inputs []Input
 	Stored []Snapshot
 	Puts   []Put
+	// ConfigMaps are those of gateways after a step, by its index in Inputs; a step that isn't in it wasn't recorded, an empty list
+	// means that there were none.
+	ConfigMaps map[int][]corev1.ConfigMap
 }
 
 // Input is one file that was applied.
@@ -72,6 +76,8 @@ func Cases(t *testing.T) []Case {
 			Inputs: readInputs(t, folder),
 			Stored: readSnapshots(t, filepath.Join(folder, "stored.yaml")),
 			Puts:   readPuts(t, filepath.Join(folder, "puts.json")),
+
+			ConfigMaps: readConfigMaps(t, filepath.Join(folder, "configmaps.yaml")),
 		})
 	}
 	return cases
@@ -111,6 +117,26 @@ func readPuts(t *testing.T, file string) []Put {
 		t.Fatalf("reading %s: %v", file, err)
 	}
 	return puts
+}
+
+// readConfigMaps reads what was recorded of the ConfigMaps of gateways, if the case has any.
+func readConfigMaps(t *testing.T, file string) map[int][]corev1.ConfigMap {
+	t.Helper()
+	if _, err := os.Stat(file); os.IsNotExist(err) {
+		return nil
+	}
+	var steps []struct {
+		Step       int                `json:"step"`
+		ConfigMaps []corev1.ConfigMap `json:"configMaps"`
+	}
+	if err := sigsyaml.UnmarshalStrict(readFile(t, file), &steps); err != nil {
+		t.Fatalf("reading %s: %v", file, err)
+	}
+	found := map[int][]corev1.ConfigMap{}
+	for _, step := range steps {
+		found[step.Step] = step.ConfigMaps
+	}
+	return found
 }
 
 func readFile(t *testing.T, file string) []byte {

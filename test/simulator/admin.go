@@ -21,6 +21,8 @@ func (s *Simulator) adminRoutes() *http.ServeMux {
 		"GET /_simulator/requests":                   s.adminRequests,
 		"DELETE /_simulator/requests":                func(*http.Request) answer { s.ForgetRequests(); return empty(http.StatusNoContent) },
 		"GET /_simulator/counts":                     func(*http.Request) answer { return ok(s.Counts()) },
+		"GET /_simulator/groups":                     func(*http.Request) answer { return ok(s.Groups()) },
+		"DELETE /_simulator/groups/{group}":          func(r *http.Request) answer { return done(s.RemoveGroup(r.PathValue("group"))) },
 		"GET /_simulator/environments":               func(*http.Request) answer { return ok(s.Environments()) },
 		"GET /_simulator/faults":                     s.adminFaults,
 		"POST /_simulator/faults":                    s.adminInject,

@@ -184,6 +184,10 @@ type APIState struct {
 	Labels       []string          `json:"labels"`
 	Plans        map[string]string `json:"plans"`
 	Pages        []string          `json:"pages"`
+	// Groups are the ids of groups.
+	Groups []string `json:"groups"`
+	// Notification is the consoleNotificationConfiguration of the last import that had one; nil before. No read shows it.
+	Notification map[string]any `json:"notification,omitempty"`
 	// Definition is the definition as it is read back, without what the server adds.
 	Definition map[string]any `json:"definition"`
 }
@@ -206,6 +210,10 @@ func (a *api) snapshot() APIState {
 	state := APIState{ID: a.id, CrossID: a.crossID, Organization: a.place.Organization, Environment: a.place.Environment,
 		Name: a.name(), State: a.state, Kubernetes: a.kubernetes, Deployed: a.deployed != nil, UpdatedAt: a.updatedAt,
 		Labels: texts(a.definition, "labels"), Plans: map[string]string{}, Definition: cloneObject(a.definition)}
+	state.Groups = slices.Clone(a.groups)
+	if a.notification != nil {
+		state.Notification = cloneObject(a.notification)
+	}
 	for _, host := range a.hosts() {
 		state.Paths = append(state.Paths, text(host, "host")+text(host, "path"))
 	}
@@ -259,15 +267,15 @@ func (s *Simulator) RemoveAPI(id string) error {
 	})
 }
 
-// Reset forgets all APIs.
+// Reset forgets all APIs and groups but those of the options.
 func (s *Simulator) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.apis)
 	clear(s.crossIDs)
 	clear(s.paths)
-	for _, at := range s.places {
-		at.names, at.found = ordered{}, ordered{}
+	for place, at := range s.places {
+		at.names, at.found, at.groups = ordered{}, ordered{}, s.newEnvironment(place).groups
 	}
 }
 

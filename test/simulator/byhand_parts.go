@@ -164,7 +164,7 @@ func (s *Simulator) SetGroups(id string, groups ...string) error {
 	return s.meddle(id, func(a *api) error {
 		var ids []string
 		for _, group := range groups {
-			known, found := s.groupID(group)
+			known, found := s.groupIn(a.place, group)
 			if !found {
 				return fmt.Errorf("group %q: %w", group, ErrNotFound)
 			}
@@ -218,7 +218,7 @@ func (s *Simulator) Recreate(id string, managed bool) (string, error) {
 		s.remove(a)
 		now := s.tick()
 		again := &api{id: created, crossID: a.crossID, place: a.place, members: a.members, groups: a.groups,
-			categories: a.categories, metadata: a.metadata, state: a.state, kubernetes: managed, owner: a.owner,
+			categories: a.categories, metadata: a.metadata, notification: a.notification, state: a.state, kubernetes: managed, owner: a.owner,
 			plans: copies(a.plans), pages: copies(a.pages), createdAt: now, updatedAt: now}
 		for _, plan := range again.plans {
 			plan["id"], plan["api"], plan["created_at"], plan["updated_at"] = newID(), created, now, now

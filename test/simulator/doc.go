@@ -12,7 +12,8 @@
 // and context paths are unique in an environment. An import creates or updates, publishes, starts and
 // deploys in one call, gives plans that an update adds ids of its own, keeps what a person closed closed and what was
 // deprecated deprecated, and moves updated_at even if nothing changed. All of it is serialised by one lock,
-// so that the races of the real server (two imports of one path, both accepted) don't occur.
+// so that the races of the real server (two imports of one path, both accepted) don't occur. The Automation API is there
+// as far as groups go; the schemas of policies and resources are of our own making.
 //
 // Answers that nobody recorded follow the shape of their neighbours; each such place says so.
 //

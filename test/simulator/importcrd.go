@@ -95,29 +95,17 @@ func (s *Simulator) resolveNames(in *imported) {
 		s.resolveMember(in, sent)
 	}
 	for _, name := range texts(in.sent, "groups") {
-		if id, known := s.groupID(name); known {
+		if id, known := s.groupIn(place, name); known {
 			in.groups = append(in.groups, id)
 			continue
 		}
 		in.warn("Group [%s] could not be found in environment [%s]", name, place.Environment)
 	}
 	for _, name := range texts(sub(in.sent, "consoleNotificationConfiguration"), "groups") {
-		if _, known := s.groupID(name); !known {
+		if _, known := s.groupIn(place, name); !known {
 			in.warn("Group [%s] could not be found in environment [%s]", name, place.Environment)
 		}
 	}
-}
-
-func (s *Simulator) groupID(name string) (string, bool) {
-	if id, known := s.options.Groups[name]; known {
-		return id, true
-	}
-	for _, id := range s.options.Groups {
-		if id == name {
-			return id, true
-		}
-	}
-	return "", false
 }
 
 func (s *Simulator) resolveMember(in *imported, sent object) {
@@ -255,6 +243,9 @@ func (s *Simulator) store(in *imported) answer {
 	a.updatedAt, a.kubernetes = now, true
 	a.groups, a.categories, a.members, a.state = in.groups, in.categories, in.members, in.state()
 	renewFlows(objects(a.definition, "flows"))
+	if notification := sub(in.sent, "consoleNotificationConfiguration"); notification != nil {
+		a.notification = cloneObject(notification)
+	}
 	plans := a.mergePlans(objects(in.sent, "plans"), in.existing == nil, now)
 	a.replacePages(sub(in.sent, "pages"), now)
 	if !a.mergeMetadata(objects(in.sent, "metadata")) {

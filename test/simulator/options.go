@@ -48,15 +48,20 @@ type Options struct {
 	// Policies that are installed, by plugin id; nil means those of the open-source distribution. An API that
 	// uses another one is accepted and never served.
 	Policies []string
-	// Groups known in each environment: name to id.
+	// Resources that can be used, by plugin id; nil means those of the open-source distribution. An API may name others.
+	Resources []string
+	// Groups known in each environment from the begin: name to id. More may be made through the Automation API.
 	Groups map[string]string
+	// NoGroups takes the calls for groups away, as before release 4.12: they answer 404 without a body.
+	NoGroups bool
 	// Categories known in each environment, by key.
 	Categories []string
 	// Tags are the sharding tags known in each organization.
 	Tags []string
 	// MemberRoles are the roles of scope API; nil means OWNER, PRIMARY_OWNER, REVIEWER, USER.
 	MemberRoles []string
-	// BasePath is a prefix under which everything is served as well, such as "/apim".
+	// BasePath is a prefix under which everything is served as well, such as "/apim". The prefixes of the vendor's cloud, /apim/rest
+	// and /apim/automation, are always served as well.
 	BasePath string
 	// Latency is added to every request.
 	Latency time.Duration
@@ -93,6 +98,10 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Policies == nil {
 		o.Policies = defaultPolicies()
+	}
+	if o.Resources == nil {
+		o.Resources = []string{"auth-provider-inline-resource", "auth-provider-ldap-resource", "cache", "cache-redis",
+			"content-provider-inline-resource", "oauth2", "oauth2-am-resource", "oauth2-keycloak-resource"}
 	}
 	if o.MemberRoles == nil {
 		o.MemberRoles = []string{"OWNER", "PRIMARY_OWNER", "REVIEWER", "USER"}

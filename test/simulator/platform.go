@@ -5,7 +5,6 @@ package simulator
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -140,31 +139,6 @@ func (s *Simulator) currentUser(c *call) answer {
 		"displayName": c.user.Name, "system": false, "primaryOwner": true,
 		"created_at": c.user.createdAt, "updated_at": c.user.createdAt, "last_connection_at": s.options.Now().UnixMilli(),
 	})
-}
-
-func (s *Simulator) policies(*call) answer {
-	found := []object{}
-	for _, id := range s.options.Policies {
-		found = append(found, object{"id": id, "name": id, "description": "", "version": "1.0.0", "deployed": true})
-	}
-	return ok(found)
-}
-
-// policySchema knows which policies exist; the schemas themselves are any object. Of the refusal only the code is recorded.
-func (s *Simulator) policySchema(c *call) answer {
-	id := c.r.PathValue("policy")
-	if !slices.Contains(s.options.Policies, id) {
-		return failV2(http.StatusNotFound, "Plugin ["+id+"] cannot be found.", "plugin.notFound", object{"plugin": id})
-	}
-	return ok(object{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"})
-}
-
-func (s *Simulator) groups(*call) answer {
-	found := []object{}
-	for _, name := range slices.Sorted(maps.Keys(s.options.Groups)) {
-		found = append(found, object{"id": s.options.Groups[name], "name": name, "manageable": true, "roles": object{}})
-	}
-	return ok(found)
 }
 
 func (s *Simulator) categories(*call) answer {

@@ -36,6 +36,8 @@ type Request struct {
 	Cut bool `json:"cut,omitempty"`
 	// Fault is the label of the fault that hit the request.
 	Fault string `json:"fault,omitempty"`
+	// Hosted means that the prefix was that of the vendor's cloud; Path has the usual one instead.
+	Hosted bool `json:"hosted,omitempty"`
 	// UserAgent as sent.
 	UserAgent string `json:"userAgent,omitempty"`
 	// Body of a request that isn't a GET or HEAD, except of logins.
@@ -44,7 +46,7 @@ type Request struct {
 	fault *Injected
 }
 
-// IsWrite tells whether a request asked to change APIs; a dry run, a search or a login doesn't.
+// IsWrite tells whether a request asked to change APIs or groups; a dry run, a search or a login doesn't.
 func (r Request) IsWrite() bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -122,7 +124,7 @@ func (s *Simulator) Requests() []Request {
 	return entries
 }
 
-// Writes lists the finished requests that asked to change APIs, also refused ones.
+// Writes lists the finished requests that asked to change APIs or groups, also refused ones.
 func (s *Simulator) Writes() []Request {
 	entries, _, _ := s.log.news(0)
 	return slices.DeleteFunc(entries, func(r Request) bool { return !r.IsWrite() })

@@ -14,6 +14,13 @@ func (s *Simulator) routes() *http.ServeMux {
 	for pattern, handle := range s.apiRoutes() {
 		s.route(mux, pattern, handle)
 	}
+	for pattern, handle := range map[string]handler{
+		"PUT " + prefixAutomation + "/groups":           s.putGroup,
+		"GET " + prefixAutomation + "/groups/{hrid}":    s.getGroup,
+		"DELETE " + prefixAutomation + "/groups/{hrid}": s.deleteGroup,
+	} {
+		s.route(mux, pattern, s.automation(handle))
+	}
 	return mux
 }
 
@@ -31,12 +38,14 @@ func (s *Simulator) platformRoutes() map[string]handler {
 		"GET " + prefixV2 + "/plugins/policies/{policy}/schema":   s.policySchema,
 		"GET " + prefixV1 + "/configuration/tags":                 s.tags,
 		"GET " + prefixV1 + "/configuration/rolescopes/API/roles": s.roles,
-		"GET " + e:                               s.environment,
-		"GET " + prefixV2 + inEnv:                s.environmentV2,
-		"GET " + e + "/permissions":              s.permissions,
-		"GET " + e + "/policies":                 s.policies,
-		"GET " + e + "/configuration/groups":     s.groups,
-		"GET " + e + "/configuration/categories": s.categories,
+		"GET " + e:                                  s.environment,
+		"GET " + prefixV2 + inEnv:                   s.environmentV2,
+		"GET " + e + "/permissions":                 s.permissions,
+		"GET " + e + "/policies":                    s.policies,
+		"GET " + e + "/resources":                   s.resources,
+		"GET " + e + "/resources/{resource}/schema": s.resourceSchema,
+		"GET " + e + "/configuration/groups":        s.groups,
+		"GET " + e + "/configuration/categories":    s.categories,
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	prefixV1 = "/management/organizations/{org}"
 	prefixV2 = "/management/v2/organizations/{org}"
 	inEnv    = "/environments/{env}"
+	// prefixAutomation is the API for the desired state of single objects.
+	prefixAutomation = "/automation/organizations/{org}/environments/{env}"
 )
 
 // call is one request on its way through the server.
@@ -29,7 +31,9 @@ type call struct {
 	user  *account
 	entry Request
 	// base is the part of the URL before /management, for links.
-	base   string
+	base string
+	// hosted tells that the request came under a prefix of the vendor's cloud.
+	hosted bool
 	answer answer
 }
 
@@ -51,6 +55,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{body: body}
 	c.r = s.strip(r, c)
 	c.entry = s.log.arrive(c.r, body, s.options.Now())
+	c.entry.Hosted = c.hosted
 	if !s.process(c) {
 		s.log.finish(c.entry)
 		panic(http.ErrAbortHandler)
@@ -65,18 +70,26 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.answer.write(w)
 }
 
-// strip takes the base path off, if there is one.
+// strip takes the base path off, if there is one, and puts the usual prefixes in the place of those of the vendor's cloud.
 func (s *Simulator) strip(r *http.Request, c *call) *http.Request {
 	c.base = "http://" + r.Host
 	base := strings.TrimSuffix(s.options.BasePath, "/")
-	if base == "" || !strings.HasPrefix(r.URL.Path, base+"/") {
-		return r.WithContext(r.Context())
+	for _, prefix := range []struct{ from, to, base string }{
+		{"/apim/rest", "/management", ""}, {"/apim/automation", "/automation", ""}, {base, "", base},
+	} {
+		rest, found := strings.CutPrefix(r.URL.Path, prefix.from+"/")
+		if prefix.from == "" || !found {
+			continue
+		}
+		c.base, c.hosted = c.base+prefix.base, prefix.to != ""
+		stripped := r.Clone(r.Context())
+		stripped.URL.Path = prefix.to + "/" + rest
+		if raw, found := strings.CutPrefix(r.URL.RawPath, prefix.from+"/"); found {
+			stripped.URL.RawPath = prefix.to + "/" + raw
+		}
+		return stripped
 	}
-	c.base += base
-	stripped := r.Clone(r.Context())
-	stripped.URL.Path = strings.TrimPrefix(r.URL.Path, base)
-	stripped.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, base)
-	return stripped
+	return r.WithContext(r.Context())
 }
 
 // process lets a request pass through faults, pauses and the handler; false means: cut the connection.
@@ -133,7 +146,7 @@ func (s *Simulator) handle(c *call) {
 // enter checks what comes before every route: the environment, then the credentials.
 func (s *Simulator) enter(c *call) (answer, bool) {
 	segments := strings.Split(strings.Trim(strings.Replace(c.r.URL.Path, "/management/v2/", "/management/", 1), "/"), "/")
-	if len(segments) < 3 || segments[0] != "management" || segments[1] != "organizations" {
+	if len(segments) < 3 || segments[0] != "management" && segments[0] != "automation" || segments[1] != "organizations" {
 		return s.outside(segments), true
 	}
 	if !s.admits(c, segments) {
@@ -180,6 +193,9 @@ func (s *Simulator) unrouted(r *http.Request) answer {
 	status := http.StatusNotFound
 	if probe.status == http.StatusMethodNotAllowed {
 		status = http.StatusMethodNotAllowed
+	}
+	if strings.HasPrefix(r.URL.Path, "/automation/") {
+		return unknownAutomation()
 	}
 	if isV2(r) {
 		return failV2(status, statusText(status), "", nil)

@@ -40,7 +40,7 @@ type Simulator struct {
 // tuning are the options that may be changed while the server runs.
 type tuning struct {
 	latency, passwordLatency time.Duration
-	noLogin                  bool
+	noLogin, noGroups        bool
 }
 
 // New makes an installation without APIs.
@@ -54,12 +54,12 @@ func New(options Options) *Simulator {
 		crossIDs: map[crossKey]*api{},
 		paths:    map[hostKey][]*api{},
 		secret:   make([]byte, 32),
-		tuning:   tuning{options.Latency, options.PasswordLatency, options.NoLogin},
+		tuning:   tuning{options.Latency, options.PasswordLatency, options.NoLogin, options.NoGroups},
 	}
 	_, _ = rand.Read(s.secret) // documented to never fail
 	s.log.limit = options.RequestLog
 	for _, place := range options.Environments {
-		s.places[place] = &environment{place: place}
+		s.places[place] = s.newEnvironment(place)
 	}
 	for _, user := range options.Users {
 		s.users[user.Name] = &account{User: user, id: newID(), createdAt: s.tick()}
@@ -75,7 +75,7 @@ func (s *Simulator) AddEnvironment(place Place) {
 	defer s.mu.Unlock()
 	place = place.withDefaults()
 	if s.places[place] == nil {
-		s.places[place] = &environment{place: place}
+		s.places[place] = s.newEnvironment(place)
 	}
 }
 

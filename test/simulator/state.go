@@ -17,6 +17,8 @@ type environment struct {
 	names, found ordered
 	// lagging keeps the search index as it is, whatever happens to APIs.
 	lagging bool
+	// groups are by id.
+	groups map[string]*group
 }
 
 // account is a user as the installation knows it.
@@ -39,11 +41,13 @@ type api struct {
 	members    []member
 	groups     []string
 	categories []string
-	state      string
-	kubernetes bool
-	owner      *account
-	createdAt  int64
-	updatedAt  int64
+	// notification is what the console is to tell people about; nil if nothing was said.
+	notification object
+	state        string
+	kubernetes   bool
+	owner        *account
+	createdAt    int64
+	updatedAt    int64
 	// deployedAt is 0 until the first deployment.
 	deployedAt int64
 	// deployed is what gateways have; nil until the first deployment.

@@ -146,11 +146,13 @@ func observation(read document, ref mapi.Ref, byKey bool) (mapi.Observation, err
 			"the API %s has the crossId %q and not %q: an API is updated by its crossId; set spec.crossId to that of the API, or another spec.id",
 			id, key, ref.Key)
 	}
+	clusters := owners(texts(read["labels"]))
 	return mapi.Observation{
 		Exists:     true,
 		Ref:        mapi.Ref{Key: key, ID: id, Parts: planIDs(read)},
 		FoundByKey: byKey,
-		Owner:      owner(read),
+		Owner:      first(clusters),
+		Owners:     clusters,
 		Managed:    strings.EqualFold(text(object(read["definition_context"]), "origin"), "kubernetes"),
 		Name:       text(read, "name"),
 		Marker:     marker(read),
@@ -190,10 +192,13 @@ type receipt struct {
 	EnvironmentID  string            `json:"environmentId"`
 	State          string            `json:"state"`
 	Plans          map[string]string `json:"plans"`
-	Errors         struct {
-		Severe  []string `json:"severe"`
-		Warning []string `json:"warning"`
-	} `json:"errors"`
+	Errors         remarks           `json:"errors"`
+}
+
+// remarks are what the server says about what it accepted.
+type remarks struct {
+	Severe  []string `json:"severe"`
+	Warning []string `json:"warning"`
 }
 
 // Apply implements mapi.Store with one import-crd call, which creates or updates, publishes, starts and deploys.
@@ -231,10 +236,10 @@ func (s apis) Apply(ctx context.Context, want model.API, mode mapi.Mode) (mapi.R
 	}, nil
 }
 
-func (s apis) cleaned(remarks []string) []string {
+func (c *client) cleaned(remarks []string) []string {
 	var cleaned []string
 	for _, remark := range remarks {
-		cleaned = append(cleaned, s.clean.text(remark))
+		cleaned = append(cleaned, c.clean.text(remark))
 	}
 	return cleaned
 }

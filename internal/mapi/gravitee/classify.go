@@ -30,8 +30,8 @@ const (
 // maxRetryAfter caps what a server can ask for.
 const maxRetryAfter = 10 * time.Minute
 
-// errAbsent is what reading or deleting an API gives when there is none: data, no fault.
-var errAbsent = errors.New("no such API")
+// errAbsent is what reading or deleting an object gives when there is none: data, no fault.
+var errAbsent = errors.New("no such object")
 
 // classify is the one place where an answer becomes an error: nil, errAbsent or a fault. The rules follow
 // shared/contract/README.md 2; the table in classify_test.go holds every kind of answer that was recorded.
@@ -44,7 +44,7 @@ func (c *client) classify(request call, got answer) error {
 	case got.status >= 200 && got.status < 300:
 		return f.success(got)
 	case got.status == http.StatusNotFound:
-		return f.notFound()
+		return f.notFound(len(got.body) == 0)
 	case got.status == http.StatusTooManyRequests, got.status == http.StatusServiceUnavailable:
 		return f.overloaded(retryAfter(got.header, c.options.Now()))
 	case got.status == http.StatusInternalServerError:
@@ -81,8 +81,11 @@ func (f failure) success(got answer) error {
 		return nil
 	}
 	err := errors.New("the answer is empty")
-	if len(got.body) > 0 && got.status != http.StatusNoContent {
+	switch {
+	case len(got.body) > 0 && got.status != http.StatusNoContent:
 		err = f.accept(got.body)
+	case f.mayBeEmpty:
+		return nil
 	}
 	if err == nil || errors.Is(err, errAbsent) {
 		return err
@@ -91,17 +94,22 @@ func (f failure) success(got answer) error {
 	return f.fault(fault.Transient, fault.ReasonUnreachable, "check whether a proxy answers instead of the management API")
 }
 
-// notFound tells a missing API from a missing route. Only the former ends a deletion: an empty or HTML body comes from a
-// proxy or a wrong path, and would leave the API behind for ever. GKO takes every 404 for done (case 76).
-func (f failure) notFound() error {
+// notFound tells a missing object from a missing route. Only the former ends a deletion: an empty or HTML body comes from a
+// proxy or a wrong path, and would leave the object behind for ever. GKO takes every 404 for done (case 76). What a release lacks has
+// an empty body (shared/contract/README.md 2).
+func (f failure) notFound(empty bool) error {
 	routeUnknown := !f.isJSON || f.message == "" || strings.HasPrefix(f.message, "HTTP 404")
+	absence := f.code == "api.notFound" || f.code == "hrid.notFound" || f.code == "group.notFound"
 	switch {
+	case routeUnknown && f.needs != "" && (empty || f.isJSON):
+		return f.fault(fault.Terminal, fault.ReasonUnsupported,
+			"this release of the management API is too old for "+f.needs+", or check spec.baseUrl and spec.path of the management context")
 	case routeUnknown:
 		return f.fault(fault.Terminal, fault.ReasonControlPlane,
 			"this management API doesn't offer the call: check spec.baseUrl and spec.path of the management context")
 	case f.operation == mapi.OperationDelete:
 		return errAbsent
-	case f.code == "api.notFound" && f.operation != mapi.OperationApply && f.operation != mapi.OperationDryRun:
+	case absence && f.operation != mapi.OperationApply && f.operation != mapi.OperationDryRun:
 		return errAbsent
 	}
 	// A missing dependency, such as a sharding tag: nothing tells us when it comes into being.
@@ -115,11 +123,13 @@ func (f failure) overloaded(after time.Duration) error {
 	return f.fault(fault.Transient, fault.ReasonUnreachable, "")
 }
 
-// userErrors are parts of messages of a 500 that the sender has to cure (shared/contract/README.md 2, cases 15, 18, 61, 114).
+// userErrors are parts of messages of a 500 that the sender has to cure (shared/contract/README.md 2, cases 15, 18, 61, 114). Those about
+// groups are from what the server says about a dry run; a 500 with them wasn't recorded.
 func userErrors() []string {
 	return []string{
 		"creating API Metadata", "does not support to import a directory", "Duplicate key", "PluginNotFoundException",
 		"InvalidDataException", "TagNotAllowedException", "EndpointGroupTypeInvalid",
+		"primary owner role is not allowed", "must be a valid UUID", "] must not be empty",
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sort"
 	"strconv"
 
 	"github.com/apisync/apisync/internal/fault"
@@ -33,8 +32,8 @@ func (s apis) Compare(ctx context.Context, want model.API, seen mapi.Observation
 			return mapi.Comparison{}, err
 		}
 	}
-	sort.SliceStable(c.differences, func(i, j int) bool { return c.differences[i].Path < c.differences[j].Path })
-	return mapi.Comparison{Differences: c.differences, Findings: c.review()}, nil
+	c.review()
+	return mapi.Comparison{Differences: c.differences, Findings: c.findings}, nil
 }
 
 // Review implements mapi.Store. It reads the list of policies, which is kept for a while.
@@ -43,18 +42,23 @@ func (s apis) Review(ctx context.Context, want model.API) ([]mapi.Finding, error
 	if err := c.policies(ctx); err != nil {
 		return nil, err
 	}
-	return c.review(), nil
+	c.review()
+	return c.findings, nil
 }
 
 // review adds the findings that need no request, and sorts all.
-func (c *comparison) review() []mapi.Finding {
+func (c *comparison) review() {
 	c.plans()
 	c.properties()
 	c.openAPI()
-	sort.SliceStable(c.findings, func(i, j int) bool {
-		return cmp.Or(cmp.Compare(c.findings[i].Path, c.findings[j].Path), cmp.Compare(c.findings[i].Reason, c.findings[j].Reason)) < 0
+	c.sort()
+}
+
+func (c *comparison) sort() {
+	slices.SortStableFunc(c.differences, func(a, b model.Difference) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(c.findings, func(a, b mapi.Finding) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
 	})
-	return c.findings
 }
 
 // comparison is one run of Compare.

@@ -111,6 +111,8 @@ func (c *comparison) categories(ctx context.Context) error {
 	return nil
 }
 
+const unknownMember = "The user isn't known to the management API and is left out; users of some sources exist only after their first login."
+
 // memberKey identifies a member in lower case.
 func memberKey(source, id string) string { return strings.ToLower(source + "/" + id) }
 
@@ -154,7 +156,7 @@ func (c *comparison) member(want, have document, key string, roles directory, re
 	_, roleKnown := roles.ids[strings.ToLower(role)]
 	switch {
 	case c.dropped.members[key] && have == nil:
-		c.find(path, mapi.Warning, "UnknownMember", "The user isn't known to the management API and is left out; users of some sources exist only after their first login.")
+		c.find(path, mapi.Warning, "UnknownMember", unknownMember)
 	case c.dropped.roles[strings.ToLower(role)] || resolved && !roleKnown:
 		c.find(path+".role", mapi.Warning, "UnknownRole", "The role "+role+" doesn't exist for APIs; use the name of an existing one.")
 	case have == nil:

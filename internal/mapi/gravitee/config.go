@@ -93,27 +93,53 @@ func trimmed(credentials mapi.Credentials) mapi.Credentials {
 // addresses are the prefixes of all URLs (shared/reference/gko-compatibility.md 2.1), without a slash at the end.
 type addresses struct {
 	organization, environment, environmentV2 string
+	// automation is the environment in the API for the desired state of single objects.
+	automation string
+	// plugins is where the second version tells about plugins of the organization.
+	plugins string
 }
 
-const defaultPath = "/management"
+// Where the management API and its Automation API are by default: at home, and in the vendor's cloud.
+const (
+	defaultPath, defaultAutomation = "/management", "/automation"
+	hostedPath, hostedAutomation   = "/apim/rest", "/apim/automation"
+)
+
+// prefixes are the paths of the management API and of its Automation API below the base URL. A path of the context replaces both.
+func prefixes(config mapi.Config) (management, automation string) {
+	switch {
+	case config.Path != nil:
+		return *config.Path, *config.Path
+	case config.Hosted:
+		return hostedPath, hostedAutomation
+	}
+	return defaultPath, defaultAutomation
+}
 
 func resolve(config mapi.Config) (addresses, error) {
-	prefix := defaultPath
-	if config.Path != nil {
-		prefix = *config.Path
-	}
+	management, automation := prefixes(config)
 	organization := "organizations/" + url.PathEscape(config.Scope[scopeOrganization])
-	environment := "environments/" + url.PathEscape(config.Scope[scopeEnvironment])
-	v1, err := url.JoinPath(config.BaseURL, prefix, organization)
-	if err != nil {
-		return addresses{}, fmt.Errorf("spec.path: can't be joined with the base URL")
+	environment := "/environments/" + url.PathEscape(config.Scope[scopeEnvironment])
+	var failed error
+	join := func(elements ...string) string {
+		joined, err := url.JoinPath(config.BaseURL, elements...)
+		failed = errors.Join(failed, err)
+		return joined
 	}
-	v2, err := url.JoinPath(config.BaseURL, prefix, "v2", organization)
-	if err != nil {
-		return addresses{}, fmt.Errorf("spec.path: can't be joined with the base URL")
+	v1, v2 := join(management, organization), join(management, "v2", organization)
+	resolved := addresses{
+		organization: v1, environment: v1 + environment, environmentV2: v2 + environment,
+		automation: join(automation, organization) + environment, plugins: v2 + "/plugins",
 	}
-	return addresses{organization: v1, environment: v1 + "/" + environment, environmentV2: v2 + "/" + environment}, nil
+	if failed != nil {
+		// The cause would repeat the URL.
+		return addresses{}, errors.New("spec.path: can't be joined with the base URL")
+	}
+	return resolved, nil
 }
 
 // api is the URL of one API.
 func (a addresses) api(id string) string { return a.environment + "/apis/" + url.PathEscape(id) }
+
+// group is the URL of one group, by its human-readable id or by its id.
+func (a addresses) group(name string) string { return a.automation + "/groups/" + url.PathEscape(name) }

@@ -22,9 +22,13 @@ type call struct {
 	method, url string
 	// what says for messages what the request does, such as "import of API default/orders".
 	what string
-	body []byte
+	// needs says, for messages, what older releases lack and which release has it; empty for what every release offers.
+	needs string
+	body  []byte
 	// accept decodes the body of a success; its error makes the answer an unexpected one. Nil ignores the body.
 	accept func(body []byte) error
+	// mayBeEmpty is for a success that needn't have a body; then accept isn't called.
+	mayBeEmpty bool
 }
 
 // answer is what came back: either err or a status.

@@ -71,27 +71,35 @@ func (c *comparison) properties() {
 }
 
 // step is a policy in a flow.
-type step struct{ path, policy string }
+type step struct {
+	path, policy string
+	// configuration is as it is in the definition; nil if there is none.
+	configuration any
+}
 
-// policies finds steps whose policy isn't installed. Without the list there is no verdict.
+// policies finds steps whose policy isn't installed, and configurations that don't fit. Without the list nothing is said about the former.
 func (c *comparison) policies(ctx context.Context) error {
 	steps := enabledSteps("flows", c.want["flows"])
 	for _, plan := range objects(c.want["plans"]) {
 		steps = append(steps, enabledSteps("plans["+text(plan, "name")+"].flows", plan["flows"])...)
 	}
-	if len(steps) == 0 {
-		return nil
-	}
-	installed, ok, err := c.lookups.policies.get(ctx)
-	if err != nil || !ok {
-		return err
-	}
-	for _, step := range steps {
-		if _, known := installed.ids[strings.ToLower(step.policy)]; !known {
-			c.find(step.path, mapi.NotServed, ReasonUnknownPolicy,
-				"The policy "+step.policy+" isn't installed, so gateways don't deploy the API; install it, or correct the name.")
+	var installed directory
+	if len(steps) > 0 {
+		var err error
+		if installed, _, err = c.lookups.policies.get(ctx); err != nil {
+			return err
 		}
 	}
+	var usable []step
+	for _, step := range steps {
+		if _, known := installed.ids[strings.ToLower(step.policy)]; known || !installed.complete {
+			usable = append(usable, step)
+			continue
+		}
+		c.find(step.path+".policy", mapi.NotServed, ReasonUnknownPolicy,
+			"The policy "+step.policy+" isn't installed, so gateways don't deploy the API; install it, or correct the name.")
+	}
+	c.configurations(ctx, append(configuredSteps(usable), configuredResources(c.want["resources"])...))
 	return nil
 }
 
@@ -108,7 +116,9 @@ func enabledSteps(path string, flows any) []step {
 			for j, element := range list {
 				one := object(element)
 				if policy := text(one, "policy"); policy != "" && one["enabled"] != false {
-					found = append(found, step{path: index(index(path, i)+"."+phase, j) + ".policy", policy: policy})
+					found = append(found, step{
+						path: index(index(path, i)+"."+phase, j), policy: policy, configuration: one["configuration"],
+					})
 				}
 			}
 		}

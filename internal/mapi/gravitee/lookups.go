@@ -30,6 +30,8 @@ type lookups struct {
 	groups, categories, roles, policies *lookup
 	// pages remembers verdicts on OpenAPI documents.
 	pages *verdicts
+	// schemas are those of configurations.
+	schemas *schemas
 }
 
 func newLookups(c *client) *lookups {
@@ -42,6 +44,7 @@ func newLookups(c *client) *lookups {
 		roles:      list(c.addresses.organization+"/configuration/rolescopes/API/roles", "roles", directoryFor),
 		policies:   list(c.addresses.environment+"/policies", "policies", policiesFor),
 		pages:      newVerdicts(),
+		schemas:    newSchemas(c),
 	}
 }
 
@@ -75,6 +78,8 @@ type lookup struct {
 	mu    sync.Mutex
 	known directory
 	until time.Time
+	// forgotten counts the calls of forget.
+	forgotten int
 }
 
 // get gives the list; ok is false when the user may not read it, or the server doesn't have it. Any other failure is an error.
@@ -103,8 +108,23 @@ func (l *lookup) current() (directory, bool) {
 	return l.known, l.client.options.Now().Before(l.until)
 }
 
+// forget lets the next one who asks read the list anew: what was read, or asked for, before this call is out of date.
+func (l *lookup) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = time.Time{}
+	l.forgotten++
+	l.flights.Forget(l.url)
+}
+
+func (l *lookup) generation() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.forgotten
+}
+
 func (l *lookup) read(ctx context.Context) (directory, error) {
-	known := directory{}
+	known, generation := directory{}, l.generation()
 	err := l.client.do(ctx, call{
 		operation: mapi.OperationCompare, method: http.MethodGet, url: l.url, what: l.what,
 		accept: func(body []byte) error {
@@ -137,7 +157,9 @@ func (l *lookup) read(ctx context.Context) (directory, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known, l.until = known, l.client.options.Now().Add(l.lifetime)
+	if l.forgotten == generation {
+		l.known, l.until = known, l.client.options.Now().Add(l.lifetime)
+	}
 	return known, nil
 }
 

@@ -5,18 +5,21 @@ package gravitee
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/apisync/apisync/internal/model"
 )
 
-// markPrefix begins the label that names the owning cluster. A label is the field that both API versions return in bulk
-// listings, that nothing interprets, and that people can filter by in the console.
+// markPrefix begins a label that names an owning cluster; a shared API has one for each. A label is the field that both API versions
+// return in bulk listings, that nothing interprets, and that people can filter by in the console.
 const markPrefix = "apisync-cluster="
 
-// marked is the document that goes over the wire: the definition itself, and exactly that when no cluster id is configured.
+// marked is the document that goes over the wire: the definition itself, and exactly that when no cluster id is configured. Otherwise
+// its marks are those of want, whatever marks the definition has.
 func marked(want model.API) document {
-	if want.Cluster == "" {
+	clusters := distinct(append([]string{want.Cluster}, want.Sharers...))
+	if len(clusters) == 0 {
 		return want.Definition
 	}
 	copied := make(document, len(want.Definition)+1)
@@ -28,18 +31,34 @@ func marked(want model.API) document {
 			labels = append(labels, label)
 		}
 	}
-	copied["labels"] = append(labels, markPrefix+want.Cluster)
+	for _, cluster := range clusters {
+		labels = append(labels, markPrefix+cluster)
+	}
+	copied["labels"] = labels
 	return copied
 }
 
-// owner reads the mark of an API; empty if it has none.
-func owner(read document) string {
-	labels, _ := read["labels"].([]any)
+// owners reads the marks among labels: the ids of the clusters, sorted and each once.
+func owners(labels []string) []string {
+	var clusters []string
 	for _, label := range labels {
-		name, _ := label.(string)
-		if id, ok := strings.CutPrefix(name, markPrefix); ok {
-			return id
+		if cluster, ok := strings.CutPrefix(label, markPrefix); ok {
+			clusters = append(clusters, cluster)
 		}
 	}
-	return ""
+	return distinct(clusters)
+}
+
+// distinct sorts names and leaves out what is empty or told twice. It may reuse the slice.
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(slices.DeleteFunc(names, func(name string) bool { return name == "" }))
+}
+
+// first gives the first of some names, or an empty string.
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
 }

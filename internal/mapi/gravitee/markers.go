@@ -124,14 +124,10 @@ func (c *client) page(ctx context.Context, page, size int) (listing, error) {
 }
 
 func (r row) marker() mapi.Marker {
-	marker := mapi.Marker{Ref: mapi.Ref{Key: r.CrossID, ID: r.ID}, Name: r.Name}
+	clusters := owners(r.Labels)
+	marker := mapi.Marker{Ref: mapi.Ref{Key: r.CrossID, ID: r.ID}, Name: r.Name, Owner: first(clusters), Owners: clusters}
 	if !r.UpdatedAt.IsZero() {
 		marker.Marker = strconv.FormatInt(r.UpdatedAt.UnixMilli(), 10)
-	}
-	for _, label := range r.Labels {
-		if id, ok := strings.CutPrefix(label, markPrefix); ok && marker.Owner == "" {
-			marker.Owner = id
-		}
 	}
 	return marker
 }

@@ -35,7 +35,20 @@ type Subject struct {
 	Failures map[string]func(t *testing.T)
 	// Disown turns an object into one that a person manages; nil skips what needs it.
 	Disown func(t *testing.T, id string)
+	// Group makes a valid group, as Sample does an API: with at least one member that the management API knows. Nil says that the
+	// back end doesn't keep groups.
+	Group func(n int) model.Group
+	// EditGroup changes the name and the members of a copy of the definition.
+	EditGroup func(model.Group) model.Group
+	// Misconfigure gives a copy with a policy whose configuration doesn't fit its schema because of the text Misfit, and the path of that
+	// text. Nil skips what needs it.
+	Misconfigure func(model.API) (misfit model.API, path string)
+	// HideSchemas keeps the management API from telling schemas until the test ends; nil skips what needs it.
+	HideSchemas func(t *testing.T)
 }
+
+// Misfit is the value that Misconfigure puts where something else is wanted. No message may hold it.
+const Misfit = "m1sf1t-that-nobody-may-see"
 
 // Run runs all checks as subtests. They run one after the other, since they may share one management API.
 func Run(t *testing.T, subject Subject) {
@@ -59,6 +72,16 @@ func Run(t *testing.T, subject Subject) {
 		{"a context that ended is an error, and writes nothing", cancelled},
 		{"two APIs don't touch each other", sideBySide},
 		{"the mark of a cluster is read back", owned},
+		{"the marks of all clusters that share an API are read back", shared},
+		{"a configuration that doesn't fit is found, and its value isn't told", misconfigured},
+		{"without schemas there is no verdict", unjudged},
+		{"a group is made, read back, changed and gone", groupLife},
+		{"a dry run of a group writes nothing", groupDryRun},
+		{"deleting a group that isn't there is success, and one without an id is refused", groupDeleted},
+		{"two groups don't touch each other", groupsSideBySide},
+		{"groups under wrong credentials are Unauthenticated", groupRefused},
+		{"a group as part of an API is seen at once", groupOfAnAPI},
+		{"without groups every call is Unsupported", groupsUnsupported},
 		{"what was applied is listed as it is observed", listed},
 		{"an edit moves the marker in the listing, a dry run doesn't", listedEdits},
 		{"what was deleted isn't listed", unlisted},
@@ -207,8 +230,8 @@ func found(t *testing.T, s Subject) {
 		if len(seen.Ref.Parts) == 0 || !maps.Equal(seen.Ref.Parts, receipt.Ref.Parts) {
 			t.Errorf("parts %v, applied %v", seen.Ref.Parts, receipt.Ref.Parts)
 		}
-		if !seen.Managed || seen.Owner != "" || seen.Name == "" {
-			t.Errorf("managed %t, owner %q, name %q", seen.Managed, seen.Owner, seen.Name)
+		if !seen.Managed || seen.Owner != "" || len(seen.Owners) > 0 || seen.Name == "" {
+			t.Errorf("managed %t, owner %q of %v, name %q", seen.Managed, seen.Owner, seen.Owners, seen.Name)
 		}
 	}
 	if !byKey.FoundByKey || byID.FoundByKey || both.FoundByKey {
@@ -360,14 +383,42 @@ func sideBySide(t *testing.T, s Subject) {
 	}
 }
 
+func shared(t *testing.T, s Subject) {
+	sample := s.Sample(1)
+	sample.Cluster, sample.Sharers = "middle", []string{"east", "west"}
+	on := s.trial(t, sample)
+	receipt := on.apply(sample)
+	seen := on.mustExist(receipt.Ref)
+	if want := []string{"east", "middle", "west"}; !slices.Equal(seen.Owners, want) || seen.Owner != "east" {
+		t.Errorf("owners %v, first %q, want %v", seen.Owners, seen.Owner, want)
+	}
+	if paths := on.compare(sample, seen); len(paths) > 0 {
+		t.Errorf("differences: %v", paths)
+	}
+	on.settled("an API that is shared", with(marker(seen)))
+	fewer := sample
+	fewer.Cluster = ""
+	if paths := on.compare(fewer, seen); len(paths) == 0 {
+		t.Error("a mark less is no difference")
+	}
+	on.apply(fewer)
+	after := on.mustExist(receipt.Ref)
+	if !slices.Equal(after.Owners, fewer.Sharers) {
+		t.Errorf("owners %v, want %v", after.Owners, fewer.Sharers)
+	}
+	if paths := on.compare(fewer, after); len(paths) > 0 {
+		t.Errorf("differences with the marks of others alone: %v", paths)
+	}
+}
+
 func owned(t *testing.T, s Subject) {
 	sample := s.Sample(1)
 	sample.Cluster = "east"
 	on := s.trial(t, sample)
 	receipt := on.apply(sample)
 	seen := on.mustExist(receipt.Ref)
-	if seen.Owner != "east" {
-		t.Errorf("owner %q, want east", seen.Owner)
+	if seen.Owner != "east" || !slices.Equal(seen.Owners, []string{"east"}) {
+		t.Errorf("owner %q of %v, want east", seen.Owner, seen.Owners)
 	}
 	if paths := on.compare(sample, seen); len(paths) > 0 {
 		t.Errorf("differences: %v", paths)

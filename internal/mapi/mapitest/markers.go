@@ -57,7 +57,8 @@ func with(wanted mapi.Marker) func([]mapi.Marker) bool {
 }
 
 func sameMarker(a, b mapi.Marker) bool {
-	return a.Ref.ID == b.Ref.ID && a.Ref.Key == b.Ref.Key && a.Name == b.Name && a.Owner == b.Owner && a.Marker == b.Marker
+	return a.Ref.ID == b.Ref.ID && a.Ref.Key == b.Ref.Key && a.Name == b.Name && a.Owner == b.Owner && a.Marker == b.Marker &&
+		slices.Equal(a.Owners, b.Owners)
 }
 
 func withoutID(id string) func([]mapi.Marker) bool {
@@ -68,7 +69,9 @@ func withoutID(id string) func([]mapi.Marker) bool {
 
 // marker is the line that the listing should have for what is observed.
 func marker(seen mapi.Observation) mapi.Marker {
-	return mapi.Marker{Ref: mapi.Ref{Key: seen.Ref.Key, ID: seen.Ref.ID}, Name: seen.Name, Owner: seen.Owner, Marker: seen.Marker}
+	return mapi.Marker{
+		Ref: mapi.Ref{Key: seen.Ref.Key, ID: seen.Ref.ID}, Name: seen.Name, Owner: seen.Owner, Owners: seen.Owners, Marker: seen.Marker,
+	}
 }
 
 func listed(t *testing.T, s Subject) {

@@ -43,6 +43,17 @@ func TestListingOnSimulator(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		Group: func(n int) model.Group {
+			return model.Group{Name: fmt.Sprintf("test/group-%d", n), Key: fmt.Sprintf("test-group-%d", n), Definition: map[string]any{
+				"name": fmt.Sprintf("group %d", n), "notifyMembers": true,
+				"members": []any{map[string]any{"source": "memory", "sourceId": "user", "roles": map[string]any{}}},
+			}}
+		},
+		EditGroup: func(group model.Group) model.Group {
+			group.Definition = maps.Clone(group.Definition)
+			group.Definition["name"] = "edited"
+			return group
+		},
 	})
 }
 

@@ -1,0 +1,297 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/lifecycle"
+	"github.com/apisync/apisync/internal/mapi"
+	"github.com/apisync/apisync/internal/model"
+	"github.com/apisync/apisync/internal/translate"
+)
+
+const kindGroup = "Group"
+
+// Groups keeps groups in step, and those that are used. It implements lifecycle.Kind[*v1alpha1.Group].
+type Groups struct {
+	Client  client.Client
+	Sources gather.Sources
+	Pool    *mapi.Pool
+	// Recheck wakes a context whose credentials were refused while it was used.
+	Recheck func(contextName string)
+	// DigestKey keys the digests of wanted states.
+	DigestKey []byte
+	// Times say how often a remote group is looked at.
+	Times Times
+	// Meter is told what happens; nil means nobody is.
+	Meter Meter
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Sync publishes the group if there is a reason to.
+func (g *Groups) Sync(ctx context.Context, group *v1alpha1.Group) (lifecycle.Outcome, error) {
+	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, nil); err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	found, err := g.Sources.Group(ctx, group)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	if group.Spec.ContextRef == nil {
+		return lifecycle.Outcome{Message: "It names no context, so the group is expected to be in the management API already"}, nil
+	}
+	outcome, err := g.publish(ctx, group, found)
+	return outcome, fault.Redact(err, found.Redact)
+}
+
+func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gather.Referenced[v1alpha1.GroupSpec]) (lifecycle.Outcome, error) {
+	managed, err := gather.Context(ctx, g.Client, *found.Spec.ContextRef, group.Namespace)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	if held, err := heldBack(group, managed); held != nil || err != nil {
+		return lifecycle.Outcome{Held: true, Conditions: held}, err
+	}
+	lease, known, err := g.Pool.Get(string(managed.UID))
+	switch {
+	case err == nil && (!known || lease.Revision != managed.Generation), inStep(group) && fault.ReasonOf(err) == fault.ReasonContextNotReady:
+		return lifecycle.Outcome{Deferred: true}, nil
+	case err != nil:
+		return lifecycle.Outcome{}, err
+	}
+	lease.Client = redactedBy(lease.Client, found.Rendered, found.Redact)
+	times, err := g.Times.of(managed)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	outcome, err := g.reconcile(ctx, group, lease, g.wanted(group, &found.Spec))
+	if err != nil {
+		return outcome, g.blame(lease, err)
+	}
+	outcome.Warnings = append(outcome.Warnings, g.leaveOldPlace(ctx, group, lease)...)
+	syncOf(&group.Status.Sync).Place = gather.RecordPlace(lease)
+	syncOf(&group.Status.Sync).ReconcileAt = requested(group, managed)
+	outcome.Requeue = times.Rotation
+	return outcome, nil
+}
+
+// inStep reports whether the present generation was published.
+func inStep(group *v1alpha1.Group) bool {
+	return group.Status.ObservedGeneration == group.Generation && meta.IsStatusConditionTrue(group.Status.Conditions, v1alpha1.ReadyCondition)
+}
+
+// keyOf is what the management API knows the group by: namespace-name, unless the group was made by a release that used ids
+// (shared/reference/gko-compatibility.md part 4).
+func keyOf(group *v1alpha1.Group) (key string, isID bool) {
+	id := cmp.Or(group.Status.ID, group.Spec.ID)
+	if id == "" || meta.IsStatusConditionTrue(group.Status.Conditions, v1alpha1.AutomationAPIManagedCondition) || claimedKey(group) == hridOf(group) {
+		return hridOf(group), false
+	}
+	return id, true
+}
+
+func hridOf(group *v1alpha1.Group) string { return group.Namespace + "-" + group.Name }
+
+func claimedKey(group *v1alpha1.Group) string {
+	return translate.Claimed(client.ObjectKeyFromObject(group).String(), group.Annotations)
+}
+
+func (g *Groups) wanted(group *v1alpha1.Group, spec *v1alpha1.GroupSpec) model.Group {
+	members := make([]any, len(spec.Members))
+	for i, member := range spec.Members {
+		roles := map[string]any{}
+		for scope, role := range member.Roles {
+			roles[scope] = role
+		}
+		members[i] = map[string]any{"source": member.Source, "sourceId": member.SourceID, "roles": roles}
+	}
+	key, isID := keyOf(group)
+	return model.Group{
+		Name: client.ObjectKeyFromObject(group).String(), Key: key, KeyIsID: isID, Reported: slices.Clone(group.Status.Errors.Warning),
+		Definition: map[string]any{"name": spec.Name, "notifyMembers": spec.NotifyMembers, "members": members},
+	}
+}
+
+func refOf(want model.Group) mapi.Ref {
+	if want.KeyIsID {
+		return mapi.Ref{ID: want.Key}
+	}
+	return mapi.Ref{Key: want.Key}
+}
+
+func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease, want model.Group) (lifecycle.Outcome, error) {
+	store := lease.Client.Groups()
+	seen, err := store.Observe(ctx, refOf(want))
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	reason, operation, err := g.why(ctx, group, store, want, seen)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	if reason != "" {
+		if err := g.apply(ctx, group, store, want); err != nil {
+			g.meter().Operation(lease.Name, kindGroup, operation, err)
+			return lifecycle.Outcome{}, err
+		}
+		g.meter().Operation(lease.Name, kindGroup, operation, nil)
+	} else {
+		group.Status.ID = seen.Ref.ID
+	}
+	digest, err := want.Digest(g.DigestKey)
+	if err != nil {
+		return lifecycle.Outcome{}, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
+	}
+	syncOf(&group.Status.Sync).Digest = digest
+	group.Status.OrganizationID, group.Status.EnvironmentID = lease.Info.OrganizationID, lease.Info.EnvironmentID
+	outcome := lifecycle.Outcome{Message: "In step with group " + group.Status.ID}
+	if reason != "" {
+		outcome.Done = fmt.Sprintf("Published group %s, since %s", group.Status.ID, reason)
+	}
+	if !want.KeyIsID {
+		outcome.Conditions = []metav1.Condition{{
+			Type: v1alpha1.AutomationAPIManagedCondition, Status: metav1.ConditionTrue, Reason: v1alpha1.AutomationAPIManagedCondition,
+		}}
+	}
+	return outcome, severeRemarks(group.Status.Errors.Severe)
+}
+
+// why gives the reason to write; none means that nothing is written.
+func (g *Groups) why(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group, seen mapi.Observation) (reason, operation string, err error) {
+	if !seen.Exists {
+		return "it doesn't exist yet", OperationCreate, nil
+	}
+	digest, err := want.Digest(g.DigestKey)
+	if err != nil {
+		return "", "", fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
+	}
+	if sync := group.Status.Sync; sync != nil && model.Comparable(sync.Digest, g.DigestKey) && sync.Digest != digest {
+		return "the wanted state changed", OperationUpdate, nil
+	}
+	comparison, err := store.Compare(ctx, want, seen)
+	if err != nil || len(comparison.Differences) == 0 {
+		return "", "", err
+	}
+	return "it differs from the wanted state in " + paths(comparison.Differences), OperationCorrect, nil
+}
+
+// apply stores the key first: after a crash, it is how the group remembers what it may have made.
+func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) error {
+	claim := translate.ClaimFor(client.ObjectKeyFromObject(group).String(), want.Key)
+	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, map[string]string{v1alpha1.IdentityAnnotation: claim}); err != nil {
+		return err
+	}
+	receipt, err := store.Apply(ctx, want, mapi.Commit)
+	if err != nil {
+		return err
+	}
+	group.Status.ID, group.Status.Members = receipt.Ref.ID, uint(max(receipt.Members, 0)) //nolint:gosec // it isn't negative
+	group.Status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
+	return nil
+}
+
+// leaveOldPlace removes the group from where it was published before its context led elsewhere. What can't be reached is named.
+func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease) []string {
+	sync := group.Status.Sync
+	if sync == nil || sync.Place == nil || gather.Place(*sync.Place) == lease.Place {
+		return nil
+	}
+	old, reachable := g.Pool.At(gather.Place(*sync.Place))
+	var err error
+	if reachable {
+		key, isID := keyOf(group)
+		err = old.Client.Groups().Delete(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
+	}
+	if reachable && err == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("the group was left behind at %s, where it was published before; delete it there by hand", sync.Place.BaseURL)}
+}
+
+func (g *Groups) blame(lease mapi.Lease, err error) error {
+	if fault.KindOf(err) != fault.Unauthenticated {
+		return err
+	}
+	g.Recheck(lease.Name)
+	return fault.New(fault.Transient, fault.ReasonContextNotReady, "context %s: %w", lease.Name, err)
+}
+
+func (g *Groups) meter() Meter {
+	if g.Meter == nil {
+		return unmetered{}
+	}
+	return g.Meter
+}
+
+// Finalize waits until nothing names the group, and then deletes the remote one if this resource has made it.
+func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle.Farewell, error) {
+	key := client.ObjectKeyFromObject(group).String()
+	used := users{g.Client}
+	if err := inUse(kindGroup, "APIs", used.ofGroup(ctx, key)); err != nil {
+		return "", err
+	}
+	if err := inUse(kindGroup, "Notifications", used.by(ctx, &v1alpha1.NotificationList{}, indexGroup, key)); err != nil {
+		return "", err
+	}
+	id, isID := keyOf(group)
+	if group.Status.ID == "" && claimedKey(group) == "" || group.Spec.ContextRef == nil {
+		return "", nil
+	}
+	if group.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan {
+		return leftGroup(id, "as its annotation "+v1alpha1.DeletionPolicyAnnotation+" asks"), nil
+	}
+	lease, parting, err := g.leaseForDeletion(ctx, group, id)
+	if err != nil || parting != "" {
+		return parting, err
+	}
+	err = lease.Client.Groups().Delete(ctx, refOf(model.Group{Key: id, KeyIsID: isID}))
+	g.meter().Operation(lease.Name, kindGroup, OperationDelete, err)
+	if errors.Is(err, fault.Terminal) {
+		return leftGroup(id, "since "+err.Error()), nil
+	}
+	return "", err
+}
+
+// leaseForDeletion borrows a client, also one whose context isn't ready any more; a farewell ends the deletion when the way is gone.
+func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id string) (mapi.Lease, lifecycle.Farewell, error) {
+	managed, err := gather.Context(ctx, g.Client, *group.Spec.ContextRef, group.Namespace)
+	if errors.Is(err, fault.Waiting) {
+		return mapi.Lease{}, leftGroup(id, "since its ManagementContext is gone"), nil
+	}
+	if err != nil {
+		return mapi.Lease{}, "", err
+	}
+	if held, err := heldBack(group, managed); held != nil || err != nil {
+		return mapi.Lease{}, "", cmp.Or(err, errPaused())
+	}
+	if lease, ok := g.Pool.Retained(string(managed.UID)); ok {
+		return lease, "", nil
+	}
+	_, known, err := g.Pool.Get(string(managed.UID))
+	if !known {
+		return mapi.Lease{}, "", lifecycle.ErrDeferred
+	}
+	if fault.ReasonOf(g.Pool.Trouble(string(managed.UID))) == gather.ReasonCredentialsMissing && g.Now().Sub(group.DeletionTimestamp.Time) >= goneForGood {
+		return mapi.Lease{}, leftGroup(id, "since the credentials of its ManagementContext are gone"), nil
+	}
+	return mapi.Lease{}, "", err
+}
+
+func leftGroup(id, why string) lifecycle.Farewell {
+	return lifecycle.Farewell(fmt.Sprintf("Group %s was left in the management API, %s", id, why))
+}

@@ -1,0 +1,283 @@
+// Copyright 2026 The Apisync Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gather
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/fault"
+)
+
+// API is an ApiDefinition with all that it refers to, except for its context.
+type API struct {
+	// Object is a copy of the resource. Its templates are rendered, spec.resources holds what was referred to, spec.groups
+	// the names of the Groups that exist, and spec.consoleNotificationConfiguration what the Notifications say
+	// (shared/reference/gko-compatibility.md 2.3).
+	Object *v1alpha1.ApiDefinition
+	// Linked are the remote ids of the Groups, as far as they are published, by their names.
+	Linked map[string]string
+	// MissingGroups are the Groups that don't exist, as namespace/name, in the order in which they are named. They stop nothing.
+	MissingGroups []string
+	// Redact takes rendered values out of a text; never nil.
+	Redact func(string) string
+	// Rendered is true when anything was rendered, so that Redact has something to do.
+	Rendered bool
+}
+
+// API looks up what an ApiDefinition refers to. Everything that is missing is named in one Waiting fault with the reason
+// fault.ReasonReference; a missing Group is none. Templates that can't be rendered are Terminal faults. Beside an error, Redact
+// and MissingGroups may be used.
+func (s Sources) API(ctx context.Context, api *v1alpha1.ApiDefinition) (API, error) {
+	g := &gathering{values: &values{sources: s}, found: API{Object: api.DeepCopy()}}
+	err := g.api(ctx)
+	g.found.Redact, g.found.Rendered = g.values.redactor(), len(g.values.rendered) > 0
+	return g.found, fault.Redact(err, g.found.Redact)
+}
+
+// gathering is one run.
+type gathering struct {
+	values *values
+	found  API
+	// missing are sentences about what doesn't exist.
+	missing []string
+}
+
+func (g *gathering) api(ctx context.Context) error {
+	api := g.found.Object
+	spec, fromSecrets, err := render(ctx, g.values, api.Spec, api.Namespace)
+	if err != nil {
+		return err
+	}
+	api.Spec = spec
+	if err := identitiesFrom(fromSecrets); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{g.resources, g.groups, g.notifications} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if len(g.missing) > 0 {
+		return fault.New(fault.Waiting, fault.ReasonReference, "%s", strings.Join(g.missing, "; "))
+	}
+	return nil
+}
+
+// identitiesFrom refuses secret identities: the status has to remember them, and is no place for secrets.
+func identitiesFrom(secrets []string) error {
+	var wrong []string
+	for _, path := range secrets {
+		isPlan := strings.HasPrefix(path, "spec.plans[") && strings.HasSuffix(path, "].crossId")
+		if path == "spec.id" || path == "spec.crossId" || isPlan && strings.Count(path, ".") == 2 {
+			wrong = append(wrong, path)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fault.New(fault.Terminal, fault.ReasonTemplate,
+		"%s: an identity can't come from a Secret, since it stands in the status; take it from a ConfigMap, or write it down", strings.Join(wrong, ", "))
+}
+
+// resources replaces references by what they lead to.
+func (g *gathering) resources(ctx context.Context) error {
+	api := g.found.Object
+	for i := range api.Spec.Resources {
+		ref := api.Spec.Resources[i].Ref
+		if ref == nil {
+			continue
+		}
+		field := fmt.Sprintf("spec.resources[%d].ref", i)
+		var resource v1alpha1.ApiResource
+		if found, err := g.get(ctx, field, *ref, api.Namespace, &resource); err != nil || !found {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		spec, _, err := render(ctx, g.values, resource.Spec, resource.Namespace)
+		if err != nil {
+			return fmt.Errorf("%s: ApiResource %s/%s: %w", field, resource.Namespace, resource.Name, err)
+		}
+		api.Spec.Resources[i] = v1alpha1.ResourceOrRef{
+			Name: spec.Name, Type: spec.Type, Enabled: spec.Enabled, Configuration: spec.Configuration,
+		}
+	}
+	return nil
+}
+
+// groups adds the names of Groups.
+func (g *gathering) groups(ctx context.Context) error {
+	spec := &g.found.Object.Spec
+	names, err := g.namesOf(ctx, "spec.groupRefs", spec.GroupRefs, g.found.Object.Namespace)
+	spec.Groups = append(slices.Clip(spec.Groups), names...)
+	return err
+}
+
+// namesOf are the names of the Groups that exist, each once. Those that don't are noted.
+func (g *gathering) namesOf(ctx context.Context, field string, refs []v1alpha1.Reference, namespace string) ([]string, error) {
+	var names []string
+	for i, ref := range refs {
+		var group v1alpha1.Group
+		at := fmt.Sprintf("%s[%d]", field, i)
+		err := g.values.sources.Reader.Get(ctx, RefKey(ref, namespace), &group)
+		switch {
+		case apierrors.IsNotFound(err):
+			g.missGroup(RefKey(ref, namespace))
+			continue
+		case err != nil:
+			return names, unreadable(at, "Group", RefKey(ref, namespace), err)
+		}
+		spec, _, err := render(ctx, g.values, group.Spec, group.Namespace)
+		if err != nil {
+			return names, fmt.Errorf("%s: Group %s/%s: %w", at, group.Namespace, group.Name, err)
+		}
+		if !slices.Contains(names, spec.Name) {
+			names = append(names, spec.Name)
+		}
+		g.link(spec.Name, &group)
+	}
+	return names, nil
+}
+
+func (g *gathering) missGroup(key types.NamespacedName) {
+	if !slices.Contains(g.found.MissingGroups, key.String()) {
+		g.found.MissingGroups = append(g.found.MissingGroups, key.String())
+	}
+}
+
+// link remembers the remote group: an API that was published before it has to be published again.
+func (g *gathering) link(name string, group *v1alpha1.Group) {
+	if group.Status.ID == "" {
+		return
+	}
+	if g.found.Linked == nil {
+		g.found.Linked = map[string]string{}
+	}
+	g.found.Linked[name] = group.Status.ID
+}
+
+// notifications fills in what the first Notification for the console says. Without any reference there is none; when none of
+// them is for the console, what stands in the spec stays.
+func (g *gathering) notifications(ctx context.Context) error {
+	api := g.found.Object
+	if len(api.Spec.NotificationsRefs) == 0 {
+		api.Spec.ConsoleNotificationConfiguration = nil
+		return nil
+	}
+	done := false
+	for i, ref := range api.Spec.NotificationsRefs {
+		field := fmt.Sprintf("spec.notificationsRefs[%d]", i)
+		var notification v1alpha1.Notification
+		found, err := g.get(ctx, field, ref, api.Namespace, &notification)
+		if err != nil {
+			return err
+		}
+		if !found || done || notification.Spec.Target != v1alpha1.NotificationTargetConsole || notification.Spec.EventType != v1alpha1.NotificationEventTypeAPI {
+			continue
+		}
+		done = true
+		if err := g.console(ctx, field, &notification); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gathering) console(ctx context.Context, field string, notification *v1alpha1.Notification) error {
+	spec, _, err := render(ctx, g.values, notification.Spec, notification.Namespace)
+	if err != nil {
+		return fmt.Errorf("%s: Notification %s/%s: %w", field, notification.Namespace, notification.Name, err)
+	}
+	names, err := g.namesOf(ctx, field+".console.groupRefs", spec.Console.GroupRefs, notification.Namespace)
+	if err != nil {
+		return err
+	}
+	var hooks []string
+	for _, event := range spec.Console.APIEvents {
+		hooks = append(hooks, string(event))
+	}
+	g.found.Object.Spec.ConsoleNotificationConfiguration = &v1alpha1.ConsoleNotificationConfiguration{
+		ConfigType: "PORTAL", Origin: "KUBERNETES", Hooks: hooks,
+		Groups: append(slices.Clip(spec.Console.Groups), names...),
+	}
+	return nil
+}
+
+// get reads an object that a field names. found is false, and a sentence is noted, when it doesn't exist.
+func (g *gathering) get(ctx context.Context, field string, ref v1alpha1.Reference, namespace string, into client.Object) (found bool, err error) {
+	key, kind := RefKey(ref, namespace), kindOf(into)
+	err = g.values.sources.Reader.Get(ctx, key, into)
+	if apierrors.IsNotFound(err) {
+		g.missing = append(g.missing, fmt.Sprintf("%s: %s %s doesn't exist; create it or correct the reference", field, kind, key))
+		return false, nil
+	}
+	if err != nil {
+		return false, unreadable(field, kind, key, err)
+	}
+	return true, nil
+}
+
+func unreadable(field, kind string, key types.NamespacedName, err error) error {
+	if apierrors.IsForbidden(err) {
+		return fault.New(fault.Forbidden, fault.ReasonReference, "%s: the operator may not read %s %s; give it the right to", field, kind, key)
+	}
+	return fault.New(fault.Transient, fault.ReasonReference, "%s: reading %s %s: %w", field, kind, key, err)
+}
+
+func kindOf(object client.Object) string {
+	switch object.(type) {
+	case *v1alpha1.ApiResource:
+		return v1alpha1.ApiResourceKind
+	case *v1alpha1.Notification:
+		return v1alpha1.NotificationKind
+	}
+	return v1alpha1.GroupKind
+}
+
+// Referenced is an ApiResource, Group or Notification with its templates rendered.
+type Referenced[S any] struct {
+	Spec S
+	// MissingGroups are as in API.
+	MissingGroups []string
+	// Redact and Rendered are as in API.
+	Redact   func(string) string
+	Rendered bool
+}
+
+// Resource renders an ApiResource.
+func (s Sources) Resource(ctx context.Context, resource *v1alpha1.ApiResource) (Referenced[v1alpha1.ApiResourceSpec], error) {
+	return renderAlone(ctx, s, resource.Spec, resource.Namespace)
+}
+
+// Group renders a Group.
+func (s Sources) Group(ctx context.Context, group *v1alpha1.Group) (Referenced[v1alpha1.GroupSpec], error) {
+	return renderAlone(ctx, s, group.Spec, group.Namespace)
+}
+
+// Notification renders a Notification, and looks for the Groups that it names.
+func (s Sources) Notification(ctx context.Context, notification *v1alpha1.Notification) (Referenced[v1alpha1.NotificationSpec], error) {
+	found, err := renderAlone(ctx, s, notification.Spec, notification.Namespace)
+	if err != nil {
+		return found, err
+	}
+	g := &gathering{values: &values{sources: s}}
+	_, err = g.namesOf(ctx, "spec.console.groupRefs", found.Spec.Console.GroupRefs, notification.Namespace)
+	found.MissingGroups = g.found.MissingGroups
+	return found, fault.Redact(err, g.values.redactor())
+}
+
+func renderAlone[S any](ctx context.Context, s Sources, spec S, namespace string) (Referenced[S], error) {
+	values := &values{sources: s}
+	rendered, _, err := render(ctx, values, spec, namespace)
+	return Referenced[S]{Spec: rendered, Redact: values.redactor(), Rendered: len(values.rendered) > 0}, err
+}
