@@ -28,6 +28,8 @@ func newCommand(invoked string, env lookup) *cobra.Command {
 		ClusterID: func(set *pflag.FlagSet) func() (string, error) { return clusterIDOption(set, env) },
 		Reach:     func(set *pflag.FlagSet) func() (cli.Reach, error) { return reachOptions(set, env) },
 		Scope:     func(set *pflag.FlagSet) func() cli.Scope { return scopeOptions(set, env) },
+
+		Templating: func(set *pflag.FlagSet) func() (bool, error) { return templatingOption(set, env) },
 	}
 	root := cli.New(program)
 	if program.IsPlugin() {
@@ -69,6 +71,14 @@ func clusterIDOption(set *pflag.FlagSet, env lookup) func() (string, error) {
 	var id string
 	clusterIDFlag(set, &id, &environment{lookup: env})
 	return func() (string, error) { return id, errors.Join(clusterIDProblems(id)...) }
+}
+
+// templatingOption is that of the operator, for a sub-command.
+func templatingOption(set *pflag.FlagSet, env lookup) func() (bool, error) {
+	e := &environment{lookup: env}
+	var on bool
+	templatingFlag(set, &on, e)
+	return func() (bool, error) { return on, errors.Join(e.problems...) }
 }
 
 // reachOptions are those of the operator that say how management APIs are reached, for a sub-command.

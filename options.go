@@ -88,7 +88,7 @@ func operatorFlags(set *pflag.FlagSet, env lookup) func() (options, error) {
 	set.DurationVar(&o.resync, "resync", e.duration("RESYNC_PERIOD", 10*time.Minute), "how often a context that is well is probed again (RESYNC_PERIOD)")
 	set.DurationVar(&o.driftPeriod, "drift-period", e.duration("DRIFT_PERIOD", 5*time.Minute), "time between two bulk looks at the remote APIs of a context (DRIFT_PERIOD)")
 	set.DurationVar(&o.driftRotation, "drift-rotation", e.duration("DRIFT_ROTATION", time.Hour), "time within which each remote API is read in full (DRIFT_ROTATION)")
-	set.BoolVar(&o.templating, "templating", e.boolean("ENABLE_TEMPLATING", true), "resolve [[ ]] templates in resources (ENABLE_TEMPLATING)")
+	templatingFlag(set, &o.templating, e)
 	set.DurationVar(&o.shutdown, "shutdown-timeout", e.duration("SHUTDOWN_TIMEOUT", 25*time.Second), "how long work in flight may take to finish at the end (SHUTDOWN_TIMEOUT)")
 	metricsFlags(set, o, e)
 	httpFlags(set, &o.http, e)
@@ -109,6 +109,10 @@ func operatorNamespaceFlag(set *pflag.FlagSet, namespace *string, e *environment
 
 func clusterIDFlag(set *pflag.FlagSet, id *string, e *environment) {
 	set.StringVar(id, "cluster-id", e.text("CLUSTER_ID", ""), "marks this cluster's APIs, where several clusters share a management API; empty means unmarked (CLUSTER_ID)")
+}
+
+func templatingFlag(set *pflag.FlagSet, templating *bool, e *environment) {
+	set.BoolVar(templating, "templating", e.boolean("ENABLE_TEMPLATING", true), "resolve [[ ]] templates in resources (ENABLE_TEMPLATING)")
 }
 
 func metricsFlags(set *pflag.FlagSet, o *options, e *environment) {

@@ -15,6 +15,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -29,8 +30,8 @@ import (
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/config/crd"
 	"github.com/apisync/apisync/internal/controller"
-	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/gateway"
+	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/install"
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
@@ -63,7 +64,11 @@ func run(ctx context.Context, config *rest.Config, o options) error {
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	if err := prepare(ctx, direct, o); err != nil {
+	published, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a client for discovery: %w", err)
+	}
+	if err := prepare(ctx, direct, published, o); err != nil {
 		return err
 	}
 	key, err := install.DigestKey(ctx, direct, o.operatorNamespace)
@@ -82,9 +87,9 @@ func run(ctx context.Context, config *rest.Config, o options) error {
 }
 
 // prepare makes sure that the cluster is one in which the operator can work, and is alone in its work.
-func prepare(ctx context.Context, direct client.Client, o options) error {
+func prepare(ctx context.Context, direct client.Client, published discovery.OpenAPIV3SchemaInterfaceWithContext, o options) error {
 	if !o.allowGKO {
-		gko, err := install.RunningGKO(ctx, direct, o.operatorNamespace, time.Now())
+		gko, err := install.RunningGKO(ctx, direct, o.operatorNamespace, time.Now(), o.namespaces...)
 		if err != nil {
 			return fmt.Errorf("looking for a Gravitee Kubernetes Operator: %w", err)
 		}
@@ -104,7 +109,7 @@ func prepare(ctx context.Context, direct client.Client, o options) error {
 	if err != nil {
 		return err
 	}
-	return install.CheckCRDs(ctx, direct, definitions)
+	return install.CheckCRDs(ctx, direct, published.OpenAPIV3WithContext(ctx), definitions)
 }
 
 func newScheme() *runtime.Scheme {
@@ -214,7 +219,8 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		}, recheck.events, controller.Options(o.workers, jitter)),
 		controller.SetupAPIDefinitions(mgr, &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(apiEventSource), Kind: apis,
-			Finalizer: v1alpha1.ApiDefinitionFinalizer, Timeout: o.shutdown, Jitter: jitter,
+			Finalizer: v1alpha1.ApiDefinitionFinalizer, Inherited: []string{v1alpha1.ApiDefinitionTemplateFinalizer},
+			Timeout: o.shutdown, Jitter: jitter,
 		}, changed.events, woken, controller.Options(o.workers, jitter)),
 		controller.SetupResources(mgr, &lifecycle.Reconciler[*v1alpha1.ApiResource]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(resourceEventSource), Finalizer: v1alpha1.ApiResourceFinalizer,
@@ -227,7 +233,7 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		controller.SetupGroups(mgr, &lifecycle.Reconciler[*v1alpha1.Group]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(groupEventSource), Finalizer: v1alpha1.GroupFinalizer,
 			Kind: &controller.Groups{
-				Client: mgr.GetClient(), Sources: sources, Pool: pool, Recheck: recheck.wake, DigestKey: digestKey, Times: times,
+				Client: mgr.GetClient(), Sources: sources, Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey, Times: times,
 				Meter: measured, Now: time.Now,
 			}, Timeout: o.shutdown, Jitter: jitter,
 		}, regrouped.events, controller.Options(o.workers, jitter)),

@@ -31,26 +31,28 @@ var allowed = map[string][]string{
 	"internal/metrics":       {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault"},
 	"internal/install":       {},
 	"internal/controller": {
-		"api/v1alpha1", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/model", "internal/translate",
+		"api/v1alpha1", "internal/cloud", "internal/fault", "internal/gather", "internal/gateway", "internal/lifecycle", "internal/mapi", "internal/model",
+		"internal/template", "internal/translate",
 	},
 	"internal/mask":     {"internal/model"},
 	"internal/document": {},
 	"internal/manifest": {"api/v1alpha1", "config/crd", "internal/mask", "internal/model"},
 	"internal/cli": {
-		"api/v1alpha1", "config/crd", "internal/controller", "internal/fault", "internal/gather", "internal/install", "internal/lifecycle",
+		"api/v1alpha1", "config/crd", "internal/cloud", "internal/controller", "internal/fault", "internal/gateway", "internal/template", "internal/gather", "internal/install", "internal/lifecycle",
 		"internal/document", "internal/manifest", "internal/mapi", "internal/mask", "internal/model", "internal/orphan", "internal/plan", "internal/translate",
 	},
 	"internal/plan": {
-		"api/v1alpha1", "internal/controller", "internal/document", "internal/fault", "internal/gather", "internal/lifecycle", "internal/mapi", "internal/mask",
-		"internal/model", "internal/translate",
+		"api/v1alpha1", "internal/cloud", "internal/controller", "internal/document", "internal/fault", "internal/gather", "internal/gateway", "internal/lifecycle",
+		"internal/mapi", "internal/mask", "internal/model", "internal/template", "internal/translate",
 	},
 	"internal/orphan": {
-		"api/v1alpha1", "internal/document", "internal/fault", "internal/gather", "internal/mapi", "internal/mask", "internal/model", "internal/translate",
+		"api/v1alpha1", "internal/cloud", "internal/document", "internal/fault", "internal/gather", "internal/mapi", "internal/mask", "internal/model",
+		"internal/template", "internal/translate",
 	},
 }
 
 // leaves may import nothing of Kubernetes: a back end gets plain data, and so does what it is made of.
-var leaves = []string{"internal/fault", "internal/model", "internal/mapi", "internal/mapi/gravitee", "internal/mapi/mapitest", "internal/mask"}
+var leaves = []string{"internal/fault", "internal/model", "internal/template", "internal/cloud", "internal/mapi", "internal/mapi/gravitee", "internal/mapi/mapitest", "internal/mask"}
 
 func TestDirectionOfDependencies(t *testing.T) {
 	for name, imports := range ourPackages(t) {

@@ -42,6 +42,8 @@ type Program struct {
 	Registry mapi.Registry
 	// ClusterID declares the flag of the operator's cluster id. What it returns is called once the flags are parsed.
 	ClusterID func(set *pflag.FlagSet) func() (string, error)
+	// Templating declares the operator's flag of that name, which says whether templates are rendered.
+	Templating func(set *pflag.FlagSet) func() (bool, error)
 	// Reach declares the flags of how management APIs are reached, as the operator does.
 	Reach func(set *pflag.FlagSet) func() (Reach, error)
 	// Scope declares the flags of where the operator works.

@@ -61,6 +61,10 @@ func (s *stage) run(args ...string) result {
 			id := set.String("cluster-id", "", "")
 			return func() (string, error) { return *id, nil }
 		},
+		Templating: func(set *pflag.FlagSet) func() (bool, error) {
+			on := set.Bool("templating", true, "")
+			return func() (bool, error) { return *on, nil }
+		},
 		Reach: func(*pflag.FlagSet) func() (cli.Reach, error) {
 			return func() (cli.Reach, error) {
 				return cli.Reach{Registry: registry, Transport: func(string) http.RoundTripper { return http.DefaultTransport }}, nil

@@ -76,11 +76,14 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/api/v1":
 		fmt.Fprint(w, `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","kind":"Namespace","verbs":["list"]},`+
-			`{"name":"secrets","namespaced":true,"kind":"Secret","verbs":["get"]}]}`)
+			`{"name":"configmaps","namespaced":true,"kind":"ConfigMap","verbs":["get","list"]},{"name":"secrets","namespaced":true,"kind":"Secret","verbs":["get"]}]}`)
 		return
 	case "/apis/gravitee.io/v1alpha1":
-		fmt.Fprint(w, `{"kind":"APIResourceList","groupVersion":"gravitee.io/v1alpha1","resources":[`+
-			`{"name":"apidefinitions","namespaced":true,"kind":"ApiDefinition","verbs":["list"]},{"name":"managementcontexts","namespaced":true,"kind":"ManagementContext","verbs":["list"]}]}`)
+		var resources []any
+		for plural, kind := range kinds() {
+			resources = append(resources, map[string]any{"name": plural, "namespaced": true, "kind": kind, "verbs": []string{"list"}})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "APIResourceList", "groupVersion": "gravitee.io/v1alpha1", "resources": resources})
 		return
 	}
 	items, known := c.objects[plural]
@@ -91,16 +94,27 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case c.forbidden[plural] || len(segments) > 1 && c.forbidden[segments[len(segments)-2]]:
 		status(w, http.StatusForbidden, "Forbidden")
-	case known || plural == "apidefinitions" || plural == "managementcontexts":
+	case known || kinds()[plural] != "" || plural == "configmaps":
 		if items == nil {
 			items = []any{}
 		}
-		kind := map[string]string{"namespaces": "NamespaceList", "apidefinitions": "ApiDefinitionList", "managementcontexts": "ManagementContextList"}[plural]
+		kind := map[string]string{"namespaces": "NamespaceList", "configmaps": "PartialObjectMetadataList"}[plural]
+		if kind == "" {
+			kind = kinds()[plural] + "List"
+		}
 		version := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/apis/"), "/api/")
 		version = version[:strings.LastIndex(version, "/")]
 		_ = json.NewEncoder(w).Encode(map[string]any{"kind": kind, "apiVersion": version, "metadata": map[string]any{"resourceVersion": "1"}, "items": items})
 	default:
 		status(w, http.StatusNotFound, "NotFound")
+	}
+}
+
+// kinds are ours, by their plurals.
+func kinds() map[string]string {
+	return map[string]string{
+		"apidefinitions": "ApiDefinition", "managementcontexts": "ManagementContext", "apiresources": "ApiResource", "groups": "Group",
+		"notifications": "Notification",
 	}
 }
 

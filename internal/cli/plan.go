@@ -30,7 +30,7 @@ type planFlags struct {
 
 func (f *planFlags) declare(command *cobra.Command) {
 	set := command.Flags()
-	set.BoolVar(&f.noCluster, "no-cluster", false, "plan as if the cluster were empty: the files have the contexts and Secrets too")
+	set.BoolVar(&f.noCluster, "no-cluster", false, "plan as if the cluster were empty: the files have everything that APIs refer to")
 	set.BoolVar(&f.all, "all", false, "plan all ApiDefinitions of the cluster, and not only those that the files concern")
 	set.BoolVar(&f.delete, "delete", false, "plan the deletion of what the files name")
 	set.BoolVar(&f.prune, "prune", false, "plan the deletion of ApiDefinitions that match --selector and aren't in the files")
@@ -66,6 +66,7 @@ type planning struct {
 	connection *connection
 	input      *input
 	clusterID  func() (string, error)
+	templating func() (bool, error)
 	reach      func() (Reach, error)
 	scope      func() Scope
 	flags      planFlags
@@ -77,7 +78,7 @@ func newPlan(p Program) *cobra.Command {
 		Short: "Show what the operator would do, without doing it",
 		Long: "Shows what applying the files would do in management APIs: what would be created, changed and in which fields, taken over, " +
 			"moved, and deleted. It asks the operator's own code, and reads the cluster and the management APIs. Nothing is written. " +
-			"Secret values are hidden.\n\n" +
+			"Secret values, and what templates render, are hidden.\n\n" +
 			"Exit codes: 0 there is nothing to do, 2 there is, 1 something is refused or couldn't be planned.",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -85,6 +86,7 @@ func newPlan(p Program) *cobra.Command {
 	run := &planning{program: p, connection: connect(p, command)}
 	run.input = read(p, command, run.connection)
 	run.clusterID = p.ClusterID(command.Flags())
+	run.templating = p.Templating(command.Flags())
 	run.reach = p.Reach(command.Flags())
 	run.scope = p.Scope(command.Flags())
 	run.flags.declare(command)
@@ -128,6 +130,9 @@ func (r *planning) options(ctx context.Context) (plan.Options, error) {
 		return options, err
 	}
 	if options.ClusterID, err = r.clusterID(); err != nil {
+		return options, err
+	}
+	if options.Templating, err = r.templating(); err != nil {
 		return options, err
 	}
 	reach, err := r.reach()

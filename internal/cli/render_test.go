@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/manifest"
 	"github.com/apisync/apisync/internal/mapi/gravitee"
 	"github.com/apisync/apisync/internal/translate"
@@ -42,6 +44,10 @@ type output struct {
 		Requests              []struct {
 			Method, Path string
 			Body         map[string]any
+		}
+		ConfigMap *struct {
+			Name       string
+			Definition map[string]any
 		}
 	}
 }
@@ -124,13 +130,90 @@ func TestRenderHidesSecrets(t *testing.T) {
 	}
 }
 
+// What was rendered shows nowhere, whether its name gives it away or not.
+func TestRenderTemplates(t *testing.T) {
+	const secretValue, mapValue = "uniquely-opal-4711", "uniquely-onyx-2342"
+	secret := "---\napiVersion: v1\nkind: Secret\nmetadata: {name: creds}\nstringData: {entry: " + secretValue + "}\n"
+	configMap := "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf}\ndata: {note: " + mapValue + "}\n"
+	resource := `---
+apiVersion: gravitee.io/v1alpha1
+kind: ApiResource
+metadata: {name: store}
+spec: {name: store, type: cache, enabled: true, configuration: {size: "[[ configmap ` + "`conf/note`" + ` ]]", name: store}}
+`
+	templated := strings.Replace(api("echo", `  resources: [{ref: {name: store}}]
+  groupRefs: [{name: crew}]
+  plans: [{name: Free, description: "free [[ configmap `+"`conf/note`"+` ]]", security: KEY_LESS}]
+`), `"https://host"`, `"https://host/[[ secret `+"`creds/entry`"+` ]]"`, 1)
+	group := "---\napiVersion: gravitee.io/v1alpha1\nkind: Group\nmetadata: {name: crew}\nspec: {name: The Crew, members: []}\n"
+	s := newStage(t)
+	for _, format := range []string{"yaml", "json"} {
+		s.input = templated + secret + configMap + resource + group
+		r := s.run("render", "-f", "-", "-o", format)
+		r.check(t, 0, []string{"(hidden)", "The Crew", "store"}, nil)
+		if out := r.out + r.err; strings.Contains(out, secretValue) || strings.Contains(out, mapValue) || strings.Contains(out, "[[") {
+			t.Errorf("what was rendered, or its template, shows:\n%s", out)
+		}
+	}
+	body := parse(t, s.run("render", "-f", "-", "-o", "json")).APIs[0].Requests[0].Body
+	resources := body["resources"].([]any)[0].(map[string]any)["configuration"]
+	if diff := cmp.Diff(map[string]any{"size": "(hidden)", "name": "store"}, resources); diff != "" {
+		t.Errorf("only what is rendered is hidden (-want +got):\n%s", diff)
+	}
+
+	for missing, input := range map[string]string{
+		"Secret default/creds":      templated + configMap + resource + group,
+		"ConfigMap default/conf":    templated + secret + resource + group,
+		"ApiResource default/store": templated + secret + configMap + group,
+		"Group default/crew":        templated + secret + configMap + resource,
+	} {
+		s.input = input
+		s.run("render", "-f", "-").check(t, 1, []string{"apis: []"}, []string{missing, "it isn't in the files; add the file that has it"})
+	}
+	s.input = templated + resource + group
+	s.run("render", "-f", "-", "--templating=false").check(t, 0, []string{"https://host/[[ secret `creds/entry` ]]"}, nil)
+}
+
+func TestRenderLocalAPIs(t *testing.T) {
+	s := newStage(t)
+	s.input = strings.Replace(api("alone", ""), "contextRef: {name: ctx}", "local: true", 1) + "---\n" + api("both", "  local: true\n") + "---\n" +
+		api("stopped", "  local: true\n  state: STOPPED\n") + "---\n" + api("remote", "")
+	r := s.run("render", "-f", "-", "-o", "json")
+	r.check(t, 0, nil, nil)
+	type shape struct {
+		Context   string
+		Requests  int
+		ConfigMap string
+	}
+	got := map[string]shape{}
+	for _, one := range parse(t, r).APIs {
+		found := shape{Context: one.Context, Requests: len(one.Requests)}
+		if one.ConfigMap != nil {
+			found.ConfigMap = one.ConfigMap.Name
+			if one.ConfigMap.Definition["id"] != "(known after apply)" || one.ConfigMap.Definition["local"] != true {
+				t.Errorf("%s: gateways would read %v", one.Name, one.ConfigMap.Definition)
+			}
+		}
+		got[one.Name] = found
+	}
+	want := map[string]shape{
+		"default/alone":   {"", 0, "default/alone"},
+		"default/both":    {"default/ctx", 1, "default/both"},
+		"default/stopped": {"default/ctx", 1, ""},
+		"default/remote":  {"default/ctx", 1, ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRenderTellsWhatItCannot(t *testing.T) {
 	s := newStage(t)
-	s.input = api("good", "") + "---\n" + strings.Replace(api("bad", ""), "contextRef: {name: ctx}", "local: true", 1) + "---\n" +
-		api("odd", "") + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"
+	s.input = api("good", "") + "---\n" + strings.Replace(api("bad", ""), "contextRef: {name: ctx}", "local: false", 1) + "---\n" +
+		api("odd", "") + "---\napiVersion: v1\nkind: Service\nmetadata: {name: other}\n"
 	r := s.run("render", "-f", "-", "-o", "json")
 	r.check(t, 1, []string{`"default/good"`, `"default/odd"`}, []string{
-		"standard input:14: ApiDefinition default/bad: ", "spec.local", "Skipped what isn't for Apisync: ConfigMap other",
+		"standard input:14: ApiDefinition default/bad: ", "spec.contextRef is missing", "Skipped what isn't for Apisync: Service other",
 	})
 	if strings.Contains(r.out, "default/bad") {
 		t.Error("what is refused is rendered")
@@ -151,10 +234,16 @@ func TestRenderRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cluster := fake.NewClientBuilder().WithScheme(scheme()).WithObjects(loaded.Objects()...).Build()
+	sources := gather.Sources{Reader: cluster, Live: cluster, Templating: true}
 	want := map[string]any{}
 	for _, object := range loaded.Objects() {
-		if definition, ok := object.(*v1alpha1.ApiDefinition); ok && translate.Check(definition) == nil {
-			want[translate.FullName(definition)] = wire(t, definition)
+		definition, ok := object.(*v1alpha1.ApiDefinition)
+		if !ok || translate.Check(definition) != nil || definition.Spec.ContextRef == nil {
+			continue
+		}
+		if found, err := sources.API(t.Context(), definition); err == nil && len(found.MissingGroups) == 0 {
+			want[translate.FullName(definition)] = wire(t, found.Object)
 		}
 	}
 	if len(want) < 40 {
@@ -167,6 +256,12 @@ func TestRenderRecorded(t *testing.T) {
 		t.Errorf("as JSON (-) and as YAML (+):\n%s", diff)
 	}
 	for _, rendered := range parse(t, asJSON).APIs {
+		if rendered.Context == "" {
+			if len(rendered.Requests) > 0 || rendered.ConfigMap == nil {
+				t.Errorf("%s is only for the gateways of the cluster: %+v", rendered.Name, rendered)
+			}
+			continue
+		}
 		if diff := cmp.Diff(want[rendered.Name], any(rendered.Requests[0].Body), cmp.FilterValues(isPlaceholder, cmp.Ignore())); diff != "" {
 			t.Errorf("%s: sent (-) and rendered (+):\n%s", rendered.Name, diff)
 		}

@@ -71,7 +71,8 @@ func (a *APIDefinitions) Sync(ctx context.Context, api *v1alpha1.ApiDefinition) 
 	}
 	found, err := a.Sources.API(ctx, api)
 	if err != nil {
-		return lifecycle.Outcome{}, err
+		// Of an API that was in step, a passing trouble of reading says nothing, as in docs/adr/0006.
+		return lifecycle.Outcome{Deferred: isInStep(api) && fault.KindOf(err) == fault.Transient}, err
 	}
 	complete := found.Object
 	outcome, err := a.sync(ctx, complete, found)
@@ -91,7 +92,7 @@ func (a *APIDefinitions) sync(ctx context.Context, api *v1alpha1.ApiDefinition, 
 	}
 	terms, known, err := a.terms(ctx, api)
 	if err != nil || !known {
-		return a.withoutContext(api, known, err)
+		return a.withoutContext(ctx, api, known, err)
 	}
 	if terms.held != nil {
 		return lifecycle.Outcome{Held: true, Conditions: terms.held}, nil
@@ -169,11 +170,14 @@ func (a *APIDefinitions) terms(ctx context.Context, api *v1alpha1.ApiDefinition)
 // withoutContext is met while nothing may be sent. An API whose present generation was published keeps its
 // status: an outage of the management API says nothing about it, and after a restart the contexts have to be
 // probed first.
-func (a *APIDefinitions) withoutContext(api *v1alpha1.ApiDefinition, known bool, err error) (lifecycle.Outcome, error) {
-	if !known || (isInStep(api) && fault.ReasonOf(err) == fault.ReasonContextNotReady) {
+func (a *APIDefinitions) withoutContext(ctx context.Context, api *v1alpha1.ApiDefinition, known bool, err error) (lifecycle.Outcome, error) {
+	if known && (!isInStep(api) || fault.ReasonOf(err) != fault.ReasonContextNotReady) {
+		return lifecycle.Outcome{}, err
+	}
+	if !isInStep(api) {
 		return lifecycle.Outcome{Deferred: true}, nil
 	}
-	return lifecycle.Outcome{}, err
+	return a.restLocally(ctx, api)
 }
 
 // isInStep reports whether the present generation was published.

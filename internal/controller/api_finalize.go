@@ -29,10 +29,16 @@ const goneForGood = time.Minute
 // Finalize deletes the API remotely, if this resource has recorded an id. The crossId finds, it never
 // deletes: what was found by it may be somebody else's.
 func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefinition) (farewell, error) {
-	// What can't be looked up any more isn't needed for a deletion.
-	if found, err := a.Sources.API(ctx, api); err == nil {
+	found, err := a.Sources.API(ctx, api)
+	if err == nil {
+		// What can't be looked up any more isn't needed for a deletion.
 		api = found.Object
 	}
+	parting, err := a.finalize(ctx, api)
+	return farewell(found.Redact(string(parting))), fault.Redact(err, found.Redact)
+}
+
+func (a *APIDefinitions) finalize(ctx context.Context, api *v1alpha1.ApiDefinition) (farewell, error) {
 	orphan := api.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan
 	if held, err := heldBack(api); (held != nil || err != nil) && !orphan {
 		return "", cmp.Or(err, errPaused())
@@ -207,6 +213,9 @@ func (a *APIDefinitions) withdrawConfigMap(ctx context.Context, api *v1alpha1.Ap
 		return nil
 	}
 	_, err := a.Gateway.Withdraw(ctx, api)
+	if errors.Is(err, fault.Forbidden) {
+		return nil // Kubernetes collects it with its owner; a missing right must not keep that.
+	}
 	return err
 }
 

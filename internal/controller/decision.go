@@ -110,6 +110,8 @@ func decide(s state) (decision, error) {
 // one deletes it.
 func (s state) join() (decision, error) {
 	switch {
+	case !s.equal && s.requested && s.cluster != "":
+		return decision{write: true, operation: OperationAdopt, reason: "a person asks for it to be shared with " + s.others()}, nil
 	case !s.equal:
 		return decision{}, s.differsFromOthers(s.comparison.Differences)
 	case s.cluster == "":

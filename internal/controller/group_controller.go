@@ -31,6 +31,8 @@ type Groups struct {
 	Client  client.Client
 	Sources gather.Sources
 	Pool    *mapi.Pool
+	// Reach makes a client for another place of the installation that a context leads to; nil when that isn't possible.
+	Reach func(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error)
 	// Recheck wakes a context whose credentials were refused while it was used.
 	Recheck func(contextName string)
 	// DigestKey keys the digests of wanted states.
@@ -45,6 +47,7 @@ type Groups struct {
 
 // Sync publishes the group if there is a reason to.
 func (g *Groups) Sync(ctx context.Context, group *v1alpha1.Group) (lifecycle.Outcome, error) {
+	ctx = mapi.WithKind(ctx, kindGroup)
 	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, nil); err != nil {
 		return lifecycle.Outcome{}, err
 	}
@@ -55,8 +58,12 @@ func (g *Groups) Sync(ctx context.Context, group *v1alpha1.Group) (lifecycle.Out
 	if group.Spec.ContextRef == nil {
 		return lifecycle.Outcome{Message: "It names no context, so the group is expected to be in the management API already"}, nil
 	}
+	inStep := isGroupInStep(group)
 	outcome, err := g.publish(ctx, group, found)
-	return outcome, fault.Redact(err, found.Redact)
+	if inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
+		outcome = lifecycle.Outcome{Deferred: true}
+	}
+	return outcome.Redacted(found.Redact), fault.Redact(err, found.Redact)
 }
 
 func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gather.Referenced[v1alpha1.GroupSpec]) (lifecycle.Outcome, error) {
@@ -69,7 +76,7 @@ func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gathe
 	}
 	lease, known, err := g.Pool.Get(string(managed.UID))
 	switch {
-	case err == nil && (!known || lease.Revision != managed.Generation), inStep(group) && fault.ReasonOf(err) == fault.ReasonContextNotReady:
+	case err == nil && (!known || lease.Revision != managed.Generation), isGroupInStep(group) && fault.ReasonOf(err) == fault.ReasonContextNotReady:
 		return lifecycle.Outcome{Deferred: true}, nil
 	case err != nil:
 		return lifecycle.Outcome{}, err
@@ -79,19 +86,23 @@ func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gathe
 	if err != nil {
 		return lifecycle.Outcome{}, err
 	}
-	outcome, err := g.reconcile(ctx, group, lease, g.wanted(group, &found.Spec))
+	policy, err := driftPolicy(group, managed)
+	if err != nil {
+		return lifecycle.Outcome{}, err
+	}
+	outcome, err := g.reconcile(ctx, group, lease, policy, g.wanted(group, &found.Spec))
 	if err != nil {
 		return outcome, g.blame(lease, err)
 	}
-	outcome.Warnings = append(outcome.Warnings, g.leaveOldPlace(ctx, group, lease)...)
+	outcome.Warnings = append(outcome.Warnings, g.leaveOldPlace(ctx, group, managed, lease)...)
 	syncOf(&group.Status.Sync).Place = gather.RecordPlace(lease)
 	syncOf(&group.Status.Sync).ReconcileAt = requested(group, managed)
 	outcome.Requeue = times.Rotation
 	return outcome, nil
 }
 
-// inStep reports whether the present generation was published.
-func inStep(group *v1alpha1.Group) bool {
+// isGroupInStep reports whether the present generation was published.
+func isGroupInStep(group *v1alpha1.Group) bool {
 	return group.Status.ObservedGeneration == group.Generation && meta.IsStatusConditionTrue(group.Status.Conditions, v1alpha1.ReadyCondition)
 }
 
@@ -134,23 +145,28 @@ func refOf(want model.Group) mapi.Ref {
 	return mapi.Ref{Key: want.Key}
 }
 
-func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease, want model.Group) (lifecycle.Outcome, error) {
+func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease, policy string, want model.Group) (lifecycle.Outcome, error) {
 	store := lease.Client.Groups()
 	seen, err := store.Observe(ctx, refOf(want))
 	if err != nil {
-		return lifecycle.Outcome{}, err
+		return lifecycle.Outcome{}, unseen{err}
 	}
-	reason, operation, err := g.why(ctx, group, store, want, seen)
+	if sync := group.Status.Sync; sync != nil && sync.Place != nil && gather.Place(*sync.Place) != lease.Place {
+		// What was written to the old place says nothing about the new one.
+		sync.Digest, sync.Unresolved = "", nil
+	}
+	reason, operation, err := g.why(ctx, group, store, policy, want, seen)
 	if err != nil {
-		return lifecycle.Outcome{}, err
+		return lifecycle.Outcome{}, unseen{err}
 	}
 	if reason != "" {
-		if err := g.apply(ctx, group, store, want); err != nil {
-			g.meter().Operation(lease.Name, kindGroup, operation, err)
+		err := g.apply(ctx, group, store, want)
+		g.meter().Operation(lease.Name, kindGroup, operation, err)
+		if err != nil {
 			return lifecycle.Outcome{}, err
 		}
-		g.meter().Operation(lease.Name, kindGroup, operation, nil)
-	} else {
+		g.verify(ctx, group, store, want)
+	} else if seen.Exists {
 		group.Status.ID = seen.Ref.ID
 	}
 	digest, err := want.Digest(g.DigestKey)
@@ -160,6 +176,9 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 	syncOf(&group.Status.Sync).Digest = digest
 	group.Status.OrganizationID, group.Status.EnvironmentID = lease.Info.OrganizationID, lease.Info.EnvironmentID
 	outcome := lifecycle.Outcome{Message: "In step with group " + group.Status.ID}
+	if unresolved := group.Status.Sync.Unresolved; len(unresolved) > 0 {
+		outcome.Message += "; can't be changed by writing: " + naming(unresolved)
+	}
 	if reason != "" {
 		outcome.Done = fmt.Sprintf("Published group %s, since %s", group.Status.ID, reason)
 	}
@@ -172,22 +191,53 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 }
 
 // why gives the reason to write; none means that nothing is written.
-func (g *Groups) why(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group, seen mapi.Observation) (reason, operation string, err error) {
-	if !seen.Exists {
-		return "it doesn't exist yet", OperationCreate, nil
-	}
+func (g *Groups) why(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], policy string, want model.Group, seen mapi.Observation) (reason, operation string, err error) {
 	digest, err := want.Digest(g.DigestKey)
 	if err != nil {
 		return "", "", fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
 	}
-	if sync := group.Status.Sync; sync != nil && model.Comparable(sync.Digest, g.DigestKey) && sync.Digest != digest {
+	sync := group.Status.Sync
+	known := sync != nil && model.Comparable(sync.Digest, g.DigestKey)
+	switch {
+	case known && sync.Digest != digest:
 		return "the wanted state changed", OperationUpdate, nil
+	case known && policy == v1alpha1.DriftPolicyOff:
+		return "", "", nil
+	case known && !seen.Exists && policy == v1alpha1.DriftPolicyReport:
+		return "", "", fault.New(fault.Terminal, ReasonDeletedElsewhere,
+			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
+	case known && !seen.Exists:
+		return "it was deleted elsewhere", OperationCorrect, nil
+	case !seen.Exists:
+		return "it doesn't exist yet", OperationCreate, nil
 	}
 	comparison, err := store.Compare(ctx, want, seen)
-	if err != nil || len(comparison.Differences) == 0 {
+	if err != nil {
 		return "", "", err
 	}
-	return "it differs from the wanted state in " + paths(comparison.Differences), OperationCorrect, nil
+	differing := comparison.Differences
+	if known {
+		differing = unexpected(differing, sync.Unresolved, true)
+	}
+	if len(differing) == 0 || known && policy == v1alpha1.DriftPolicyReport {
+		return "", "", nil
+	}
+	return "it differs from the wanted state in " + paths(differing), OperationCorrect, nil
+}
+
+// verify reads back what was written: what still differs can't be changed by writing, and must not be tried again and again. The
+// write is done, so a failure to read is no failure.
+func (g *Groups) verify(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) {
+	sync := syncOf(&group.Status.Sync)
+	sync.Unresolved = nil
+	want.Reported = group.Status.Errors.Warning
+	seen, err := store.Observe(ctx, refOf(want))
+	if err != nil || !seen.Exists {
+		return
+	}
+	if comparison, err := store.Compare(ctx, want, seen); err == nil && len(comparison.Differences) > 0 {
+		sync.Unresolved = model.Paths(comparison.Differences)
+	}
 }
 
 // apply stores the key first: after a crash, it is how the group remembers what it may have made.
@@ -206,21 +256,40 @@ func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.St
 }
 
 // leaveOldPlace removes the group from where it was published before its context led elsewhere. What can't be reached is named.
-func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease) []string {
+func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, managed *v1alpha1.ManagementContext, lease mapi.Lease) []string {
 	sync := group.Status.Sync
 	if sync == nil || sync.Place == nil || gather.Place(*sync.Place) == lease.Place {
 		return nil
 	}
-	old, reachable := g.Pool.At(gather.Place(*sync.Place))
-	var err error
-	if reachable {
-		key, isID := keyOf(group)
-		err = old.Client.Groups().Delete(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
-	}
-	if reachable && err == nil {
+	old, reachable := g.reach(ctx, managed, lease, *sync.Place)
+	if reachable && g.withdraw(ctx, group, old) == nil {
 		return nil
 	}
 	return []string{fmt.Sprintf("the group was left behind at %s, where it was published before; delete it there by hand", sync.Place.BaseURL)}
+}
+
+// reach finds a client for a place that a group leaves: one that leads there, or the group's own context pointed there, but only within
+// its installation: credentials aren't shown to another host.
+func (g *Groups) reach(ctx context.Context, managed *v1alpha1.ManagementContext, lease mapi.Lease, old v1alpha1.Place) (mapi.Lease, bool) {
+	place := gather.Place(old)
+	if there, ok := g.Pool.At(place); ok {
+		return there, true
+	}
+	if g.Reach == nil || !place.SameInstallation(lease.Place) {
+		return mapi.Lease{}, false
+	}
+	there, err := g.Reach(ctx, managed, old)
+	return there, err == nil
+}
+
+// withdraw deletes the remote group. That goes by its id, which the status may not know yet, so the key finds it.
+func (g *Groups) withdraw(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease) error {
+	key, isID := keyOf(group)
+	seen, err := lease.Client.Groups().Observe(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
+	if err != nil || !seen.Exists {
+		return err
+	}
+	return lease.Client.Groups().Delete(ctx, mapi.Ref{ID: seen.Ref.ID})
 }
 
 func (g *Groups) blame(lease mapi.Lease, err error) error {
@@ -240,6 +309,7 @@ func (g *Groups) meter() Meter {
 
 // Finalize waits until nothing names the group, and then deletes the remote one if this resource has made it.
 func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle.Farewell, error) {
+	ctx = mapi.WithKind(ctx, kindGroup)
 	key := client.ObjectKeyFromObject(group).String()
 	used := users{g.Client}
 	if err := inUse(kindGroup, "APIs", used.ofGroup(ctx, key)); err != nil {
@@ -248,7 +318,7 @@ func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 	if err := inUse(kindGroup, "Notifications", used.by(ctx, &v1alpha1.NotificationList{}, indexGroup, key)); err != nil {
 		return "", err
 	}
-	id, isID := keyOf(group)
+	id, _ := keyOf(group)
 	if group.Status.ID == "" && claimedKey(group) == "" || group.Spec.ContextRef == nil {
 		return "", nil
 	}
@@ -259,7 +329,7 @@ func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 	if err != nil || parting != "" {
 		return parting, err
 	}
-	err = lease.Client.Groups().Delete(ctx, refOf(model.Group{Key: id, KeyIsID: isID}))
+	err = g.withdraw(ctx, group, lease)
 	g.meter().Operation(lease.Name, kindGroup, OperationDelete, err)
 	if errors.Is(err, fault.Terminal) {
 		return leftGroup(id, "since "+err.Error()), nil

@@ -54,13 +54,19 @@ func (a *APIDefinitions) keepConfigMap(ctx context.Context, api *v1alpha1.ApiDef
 	return a.Gateway.Withdraw(ctx, api)
 }
 
-// rest is met when the management API needn't be read. The ConfigMap is looked at all the same, since it lies in this cluster.
+// rest is met when the management API needn't be read.
 func (a *APIDefinitions) rest(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms) (lifecycle.Outcome, error) {
+	outcome, err := a.restLocally(ctx, api)
+	return a.untilDue(outcome, api, terms), err
+}
+
+// restLocally looks at the ConfigMap of an API about which nothing else is to be learned: it lies in this cluster.
+func (a *APIDefinitions) restLocally(ctx context.Context, api *v1alpha1.ApiDefinition) (lifecycle.Outcome, error) {
 	outcome, err := a.serveLocally(ctx, api, lifecycle.Outcome{Message: readyMessage(api)})
 	if err == nil && outcome.Done == "" {
-		outcome = lifecycle.Outcome{Deferred: true}
+		return lifecycle.Outcome{Deferred: true}, nil
 	}
-	return a.untilDue(outcome, api, terms), err
+	return outcome, err
 }
 
 func readyMessage(api *v1alpha1.ApiDefinition) string {

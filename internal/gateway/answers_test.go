@@ -156,11 +156,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, present(c.have)...)
 			s.before[c.verb] = func(client.Client) error { return c.answer }
-			publisher := gateway.Publisher{Client: s}
-			changed, err := publisher.Publish(t.Context(), orders(), content())
-			if c.withdraw {
-				changed, err = withdrawInstead(t, c.have, c.verb, c.answer)
-			}
+			changed, err := publishOrWithdraw(t.Context(), s, c.withdraw)
 			if err == nil || changed != "" || fault.KindOf(err) != c.kind || fault.ReasonOf(err) != c.reason {
 				t.Fatalf("%s: %q, %v is %v %s", c.why, changed, err, fault.KindOf(err), fault.ReasonOf(err))
 			}
@@ -174,11 +170,12 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func withdrawInstead(t *testing.T, have *corev1.ConfigMap, verb string, answer error) (string, error) {
-	t.Helper()
-	s := serve(t, present(have)...)
-	s.before[verb] = func(client.Client) error { return answer }
-	return (&gateway.Publisher{Client: s}).Withdraw(t.Context(), orders())
+func publishOrWithdraw(ctx context.Context, c client.Client, withdraw bool) (string, error) {
+	publisher := gateway.Publisher{Client: c}
+	if withdraw {
+		return publisher.Withdraw(ctx, orders())
+	}
+	return publisher.Publish(ctx, orders(), content())
 }
 
 func TestErrorOfTheCacheIsTold(t *testing.T) {

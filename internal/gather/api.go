@@ -34,8 +34,8 @@ type API struct {
 }
 
 // API looks up what an ApiDefinition refers to. Everything that is missing is named in one Waiting fault with the reason
-// fault.ReasonReference; a missing Group is none. Templates that can't be rendered are Terminal faults. Beside an error, Redact
-// and MissingGroups may be used.
+// fault.ReasonReference; a missing Group is none. What templates of the spec itself look up comes first, since they may make
+// references. Templates that can't be rendered are Terminal faults. Beside an error, Redact and MissingGroups may be used.
 func (s Sources) API(ctx context.Context, api *v1alpha1.ApiDefinition) (API, error) {
 	g := &gathering{values: &values{sources: s}, found: API{Object: api.DeepCopy()}}
 	err := g.api(ctx)
@@ -66,10 +66,15 @@ func (g *gathering) api(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(g.missing) > 0 {
-		return fault.New(fault.Waiting, fault.ReasonReference, "%s", strings.Join(g.missing, "; "))
+	return g.lacking()
+}
+
+// lacking names all that is missing; nil when nothing is.
+func (g *gathering) lacking() error {
+	if len(g.missing) == 0 {
+		return nil
 	}
-	return nil
+	return fault.New(fault.Waiting, fault.ReasonReference, "%s", strings.Join(g.missing, "; "))
 }
 
 // identitiesFrom refuses secret identities: the status has to remember them, and is no place for secrets.
@@ -90,28 +95,28 @@ func identitiesFrom(secrets []string) error {
 
 // resources replaces references by what they lead to.
 func (g *gathering) resources(ctx context.Context) error {
-	api := g.found.Object
-	for i := range api.Spec.Resources {
-		ref := api.Spec.Resources[i].Ref
-		if ref == nil {
+	resources := g.found.Object.Spec.Resources
+	for i := range resources {
+		if resources[i].Ref == nil {
 			continue
 		}
-		field := fmt.Sprintf("spec.resources[%d].ref", i)
-		var resource v1alpha1.ApiResource
-		if found, err := g.get(ctx, field, *ref, api.Namespace, &resource); err != nil || !found {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		spec, _, err := render(ctx, g.values, resource.Spec, resource.Namespace)
-		if err != nil {
-			return fmt.Errorf("%s: ApiResource %s/%s: %w", field, resource.Namespace, resource.Name, err)
-		}
-		api.Spec.Resources[i] = v1alpha1.ResourceOrRef{
-			Name: spec.Name, Type: spec.Type, Enabled: spec.Enabled, Configuration: spec.Configuration,
+		if err := g.resource(ctx, fmt.Sprintf("spec.resources[%d].ref", i), &resources[i]); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (g *gathering) resource(ctx context.Context, field string, into *v1alpha1.ResourceOrRef) error {
+	var resource v1alpha1.ApiResource
+	if found, err := g.get(ctx, field, *into.Ref, g.found.Object.Namespace, &resource); err != nil || !found {
+		return err
+	}
+	spec, _, err := render(ctx, g.values, resource.Spec, resource.Namespace)
+	if err != nil {
+		return g.absent(fmt.Errorf("%s: ApiResource %s/%s: %w", field, resource.Namespace, resource.Name, err))
+	}
+	*into = v1alpha1.ResourceOrRef{Name: spec.Name, Type: spec.Type, Enabled: spec.Enabled, Configuration: spec.Configuration}
 	return nil
 }
 
@@ -127,26 +132,34 @@ func (g *gathering) groups(ctx context.Context) error {
 func (g *gathering) namesOf(ctx context.Context, field string, refs []v1alpha1.Reference, namespace string) ([]string, error) {
 	var names []string
 	for i, ref := range refs {
-		var group v1alpha1.Group
-		at := fmt.Sprintf("%s[%d]", field, i)
-		err := g.values.sources.Reader.Get(ctx, RefKey(ref, namespace), &group)
-		switch {
-		case apierrors.IsNotFound(err):
-			g.missGroup(RefKey(ref, namespace))
-			continue
-		case err != nil:
-			return names, unreadable(at, "Group", RefKey(ref, namespace), err)
-		}
-		spec, _, err := render(ctx, g.values, group.Spec, group.Namespace)
+		name, err := g.nameOf(ctx, fmt.Sprintf("%s[%d]", field, i), RefKey(ref, namespace))
 		if err != nil {
-			return names, fmt.Errorf("%s: Group %s/%s: %w", at, group.Namespace, group.Name, err)
+			return names, err
 		}
-		if !slices.Contains(names, spec.Name) {
-			names = append(names, spec.Name)
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
-		g.link(spec.Name, &group)
 	}
 	return names, nil
+}
+
+// nameOf is the name of a Group; empty when it isn't known.
+func (g *gathering) nameOf(ctx context.Context, field string, key types.NamespacedName) (string, error) {
+	var group v1alpha1.Group
+	err := g.values.sources.Reader.Get(ctx, key, &group)
+	switch {
+	case apierrors.IsNotFound(err):
+		g.missGroup(key)
+		return "", nil
+	case err != nil:
+		return "", unreadable(field, "Group", key, err)
+	}
+	spec, _, err := render(ctx, g.values, group.Spec, group.Namespace)
+	if err != nil {
+		return "", g.absent(fmt.Errorf("%s: Group %s: %w", field, key, err))
+	}
+	g.link(spec.Name, &group)
+	return spec.Name, nil
 }
 
 func (g *gathering) missGroup(key types.NamespacedName) {
@@ -196,7 +209,7 @@ func (g *gathering) notifications(ctx context.Context) error {
 func (g *gathering) console(ctx context.Context, field string, notification *v1alpha1.Notification) error {
 	spec, _, err := render(ctx, g.values, notification.Spec, notification.Namespace)
 	if err != nil {
-		return fmt.Errorf("%s: Notification %s/%s: %w", field, notification.Namespace, notification.Name, err)
+		return g.absent(fmt.Errorf("%s: Notification %s/%s: %w", field, notification.Namespace, notification.Name, err))
 	}
 	names, err := g.namesOf(ctx, field+".console.groupRefs", spec.Console.GroupRefs, notification.Namespace)
 	if err != nil {
@@ -210,6 +223,15 @@ func (g *gathering) console(ctx context.Context, field string, notification *v1a
 		ConfigType: "PORTAL", Origin: "KUBERNETES", Hooks: hooks,
 		Groups: append(slices.Clip(spec.Console.Groups), names...),
 	}
+	return nil
+}
+
+// absent notes what a template of an object that is referred to looks up in vain. Other errors are given back.
+func (g *gathering) absent(err error) error {
+	if fault.KindOf(err) != fault.Waiting {
+		return err
+	}
+	g.missing = append(g.missing, err.Error())
 	return nil
 }
 
@@ -271,7 +293,9 @@ func (s Sources) Notification(ctx context.Context, notification *v1alpha1.Notifi
 		return found, err
 	}
 	g := &gathering{values: &values{sources: s}}
-	_, err = g.namesOf(ctx, "spec.console.groupRefs", found.Spec.Console.GroupRefs, notification.Namespace)
+	if _, err = g.namesOf(ctx, "spec.console.groupRefs", found.Spec.Console.GroupRefs, notification.Namespace); err == nil {
+		err = g.lacking()
+	}
 	found.MissingGroups = g.found.MissingGroups
 	return found, fault.Redact(err, g.values.redactor())
 }

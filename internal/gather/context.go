@@ -135,7 +135,7 @@ func (s Sources) credentials(ctx context.Context, managed *v1alpha1.ManagementCo
 		if apierrors.IsNotFound(err) {
 			return found, "", fault.New(fault.Waiting, ReasonCredentialsMissing, "%s: Secret %s doesn't exist; create it with %s", field, key, keysOf(spec))
 		}
-		return found, "", fault.New(fault.Transient, fault.ReasonReference, "%s: reading Secret %s: %w", field, key, err)
+		return found, "", unreadable(field, "Secret", key, err)
 	}
 	found = credentialsFrom(&secret, spec)
 	if found.Token == "" && (found.Username == "" || found.Password == "") {

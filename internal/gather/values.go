@@ -44,7 +44,7 @@ func render[T any](ctx context.Context, v *values, spec T, namespace string) (T,
 	found, err := template.Render(ctx, spec, v.in(namespace))
 	v.rendered = append(v.rendered, found.Values...)
 	if err != nil {
-		return spec, nil, fault.Redact(err, template.NewRedactor(found.Values))
+		return spec, nil, err
 	}
 	return found.Spec, found.Secret, nil
 }

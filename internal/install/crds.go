@@ -16,7 +16,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/openapi"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // fieldManager is the one that GKO applies its CRDs with, so that ours replace them without a conflict
@@ -24,6 +26,9 @@ import (
 const fieldManager = "gravitee.io/operator"
 
 const establishTimeout = 30 * time.Second
+
+// statuses are the schemas of status by kind; nil for a kind that has none.
+type statuses map[string]*apiextensionsv1.JSONSchemaProps
 
 // ApplyCRDs applies the CRDs server-side and waits until the API server serves them.
 func ApplyCRDs(ctx context.Context, c client.Client, crds []*unstructured.Unstructured) error {
@@ -61,22 +66,51 @@ func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
 }
 
 // CheckCRDs fails unless the installed CRDs keep every status field that ours have: under GKO's CRDs the API
-// server would prune them, and the operator would patch them for ever.
-func CheckCRDs(ctx context.Context, c client.Reader, crds []apiextensionsv1.CustomResourceDefinition) error {
+// server would prune them, and the operator would patch them for ever. Where CRDs may not be read, what the API server
+// publishes about them is taken instead; where there is nothing of that either (published may be nil), it is logged that they
+// aren't checked.
+func CheckCRDs(ctx context.Context, c client.Reader, published openapi.ClientWithContext, crds []apiextensionsv1.CustomResourceDefinition) error {
+	installed, err := installedStatuses(ctx, c, crds)
+	if apierrors.IsForbidden(err) {
+		installed, err = readPublished(ctx, published, crds)
+		if err != nil && ctx.Err() == nil {
+			log.FromContext(ctx).Info("The CRDs aren't checked: they may not be read, and the API server doesn't publish them", "reason", err.Error())
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return compare(crds, installed)
+}
+
+// installedStatuses reads the CRDs themselves.
+func installedStatuses(ctx context.Context, c client.Reader, crds []apiextensionsv1.CustomResourceDefinition) (statuses, error) {
+	found := statuses{}
+	for i := range crds {
+		var installed apiextensionsv1.CustomResourceDefinition
+		err := c.Get(ctx, client.ObjectKeyFromObject(&crds[i]), &installed)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading CRD %s: %w", crds[i].Name, err)
+		}
+		found[crds[i].Spec.Names.Kind] = statusSchema(&installed)
+	}
+	return found, nil
+}
+
+// compare tells everything in which the installed CRDs don't fit.
+func compare(crds []apiextensionsv1.CustomResourceDefinition, installed statuses) error {
 	var problems []string
 	for i := range crds {
 		crd := &crds[i]
-		var installed apiextensionsv1.CustomResourceDefinition
-		err := c.Get(ctx, client.ObjectKeyFromObject(crd), &installed)
-		switch {
-		case apierrors.IsNotFound(err):
+		kept, ok := installed[crd.Spec.Names.Kind]
+		if !ok {
 			problems = append(problems, crd.Name+" isn't installed")
-		case err != nil:
-			return fmt.Errorf("reading CRD %s: %w", crd.Name, err)
-		default:
-			if lost := lostFields(crd, &installed); len(lost) > 0 {
-				problems = append(problems, fmt.Sprintf("%s would lose %s", crd.Name, strings.Join(lost, ", ")))
-			}
+		} else if lost := lostFields(statusSchema(crd), kept); len(lost) > 0 {
+			problems = append(problems, fmt.Sprintf("%s would lose %s", crd.Name, strings.Join(lost, ", ")))
 		}
 	}
 	if len(problems) == 0 {
@@ -86,9 +120,8 @@ func CheckCRDs(ctx context.Context, c client.Reader, crds []apiextensionsv1.Cust
 		". Install the CRDs of this release (kubectl apply --server-side --force-conflicts -k config/crd), or set APPLY_CRDS=true")
 }
 
-// lostFields lists the status fields that ours has and the installed one doesn't keep.
-func lostFields(ours, installed *apiextensionsv1.CustomResourceDefinition) []string {
-	wanted, kept := statusSchema(ours), statusSchema(installed)
+// lostFields lists the status fields that are wanted and not kept.
+func lostFields(wanted, kept *apiextensionsv1.JSONSchemaProps) []string {
 	if wanted == nil {
 		return nil
 	}

@@ -27,29 +27,50 @@ const (
 
 const gkoImage = "kubernetes-operator"
 
-// RunningGKO names a Gravitee Kubernetes Operator that works in one of the namespaces other than own (where
-// leader election keeps it away); empty when none is found. No namespaces means the whole cluster. Rights
-// that are missing are no error: what can't be seen can't be refused.
-func RunningGKO(ctx context.Context, c client.Reader, own string, now time.Time) (string, error) {
-	holder, err := leaseHolder(ctx, c, own, now)
+// RunningGKO names a Gravitee Kubernetes Operator that is at work elsewhere than in the namespace own (where leader election
+// keeps it away); empty when none is found. It is looked for in the whole cluster, and where that isn't allowed in the given
+// namespaces. Rights that are missing are no error: what can't be seen can't be refused.
+func RunningGKO(ctx context.Context, c client.Reader, own string, now time.Time, namespaces ...string) (string, error) {
+	holder, err := leaseHolder(ctx, c, own, now, namespaces)
 	if err != nil || holder != "" {
 		return holder, err
 	}
-	return deployment(ctx, c, own)
+	return deployment(ctx, c, own, namespaces)
 }
 
-func leaseHolder(ctx context.Context, c client.Reader, own string, now time.Time) (string, error) {
-	var leases coordinationv1.LeaseList
-	if err := c.List(ctx, &leases); err != nil {
-		return "", ignoreForbidden("listing leases", err)
+func leaseHolder(ctx context.Context, c client.Reader, own string, now time.Time, namespaces []string) (string, error) {
+	lists, err := visible(ctx, c, namespaces, func() *coordinationv1.LeaseList { return &coordinationv1.LeaseList{} })
+	if err != nil {
+		return "", fmt.Errorf("listing leases: %w", err)
 	}
-	for i := range leases.Items {
-		lease := &leases.Items[i]
-		if lease.Name == LeaseName && lease.Namespace != own && lease.Labels[LeaseLabel] != LeaseLabelValue && held(lease, now) {
-			return fmt.Sprintf("lease %s/%s held by %s", lease.Namespace, lease.Name, *lease.Spec.HolderIdentity), nil
+	for _, leases := range lists {
+		for i := range leases.Items {
+			lease := &leases.Items[i]
+			if lease.Name == LeaseName && lease.Namespace != own && lease.Labels[LeaseLabel] != LeaseLabelValue && held(lease, now) {
+				return fmt.Sprintf("lease %s/%s held by %s", lease.Namespace, lease.Name, *lease.Spec.HolderIdentity), nil
+			}
 		}
 	}
 	return "", nil
+}
+
+// visible lists what may be seen: the whole cluster, or else those of the namespaces in which it is allowed.
+func visible[L client.ObjectList](ctx context.Context, c client.Reader, namespaces []string, empty func() L) ([]L, error) {
+	all := empty()
+	err := c.List(ctx, all)
+	if err == nil || !apierrors.IsForbidden(err) {
+		return []L{all}, err
+	}
+	var lists []L
+	for _, namespace := range namespaces {
+		list := empty()
+		err := c.List(ctx, list, client.InNamespace(namespace))
+		if err != nil && !apierrors.IsForbidden(err) {
+			return nil, err
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
 }
 
 func held(lease *coordinationv1.Lease, now time.Time) bool {
@@ -61,15 +82,17 @@ func held(lease *coordinationv1.Lease, now time.Time) bool {
 }
 
 // deployment finds a GKO that runs without leader election.
-func deployment(ctx context.Context, c client.Reader, own string) (string, error) {
-	var deployments appsv1.DeploymentList
-	if err := c.List(ctx, &deployments); err != nil {
-		return "", ignoreForbidden("listing deployments", err)
+func deployment(ctx context.Context, c client.Reader, own string, namespaces []string) (string, error) {
+	lists, err := visible(ctx, c, namespaces, func() *appsv1.DeploymentList { return &appsv1.DeploymentList{} })
+	if err != nil {
+		return "", fmt.Errorf("listing deployments: %w", err)
 	}
-	for i := range deployments.Items {
-		d := &deployments.Items[i]
-		if d.Namespace != own && d.Status.AvailableReplicas > 0 && runsGKO(d) {
-			return fmt.Sprintf("deployment %s/%s", d.Namespace, d.Name), nil
+	for _, deployments := range lists {
+		for i := range deployments.Items {
+			d := &deployments.Items[i]
+			if d.Namespace != own && d.Status.AvailableReplicas > 0 && runsGKO(d) {
+				return fmt.Sprintf("deployment %s/%s", d.Namespace, d.Name), nil
+			}
 		}
 	}
 	return "", nil
@@ -83,13 +106,6 @@ func runsGKO(d *appsv1.Deployment) bool {
 		}
 	}
 	return false
-}
-
-func ignoreForbidden(doing string, err error) error {
-	if apierrors.IsForbidden(err) {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // LeaseLabels are what leader election sets on the lease of this operator.

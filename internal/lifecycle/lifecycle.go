@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -115,6 +116,8 @@ type Reconciler[T Object] struct {
 	Kind     Kind[T]
 	// Finalizer is the name that Claim stores and that is removed at the end.
 	Finalizer string
+	// Inherited are finalizers that another operator put on such objects and that go together with Finalizer.
+	Inherited []string
 	// Timeout bounds one reconciliation; zero means it has no bound. It should be what a shutdown waits for.
 	Timeout time.Duration
 	// Jitter spreads a delay, so that objects that failed together don't come back together. Nil means none.
@@ -183,7 +186,7 @@ func (r *Reconciler[T]) sync(ctx context.Context, obj T) (ctrl.Result, error) {
 }
 
 func (r *Reconciler[T]) finalize(ctx context.Context, obj T) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(obj, r.Finalizer) {
+	if !slices.ContainsFunc(r.finalizers(), func(name string) bool { return controllerutil.ContainsFinalizer(obj, name) }) {
 		return ctrl.Result{}, nil
 	}
 	before := obj.DeepCopyObject().(T)
@@ -204,6 +207,8 @@ func (r *Reconciler[T]) finalize(ctx context.Context, obj T) (ctrl.Result, error
 	r.Recorder.Eventf(obj, nil, corev1.EventTypeNormal, "DeleteSucceeded", "Delete", "Delete succeeded")
 	return ctrl.Result{}, nil
 }
+
+func (r *Reconciler[T]) finalizers() []string { return append([]string{r.Finalizer}, r.Inherited...) }
 
 // holdBack tells why a deletion can't end yet. Only the Deletable condition moves: a context that waits for
 // its APIs must stay ready for them, and kstatus calls everything with a deletion timestamp Terminating.
@@ -238,7 +243,9 @@ func (r *Reconciler[T]) storeStatus(ctx context.Context, before, obj T) error {
 
 func (r *Reconciler[T]) release(ctx context.Context, obj T) error {
 	base := obj.DeepCopyObject().(T)
-	controllerutil.RemoveFinalizer(obj, r.Finalizer)
+	for _, name := range r.finalizers() {
+		controllerutil.RemoveFinalizer(obj, name)
+	}
 	r.stored.forget(obj.GetUID())
 	return r.Client.Patch(ctx, obj, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
 }

@@ -41,6 +41,7 @@ func (r redacted) Probe(ctx context.Context) (ServerInfo, error) {
 func (r redacted) Markers(ctx context.Context) iter.Seq2[Marker, error] {
 	return func(yield func(Marker, error) bool) {
 		for marker, err := range r.Client.Markers(ctx) {
+			marker.Name = r.clean(marker.Name)
 			if !yield(marker, fault.Redact(err, r.clean)) {
 				return
 			}

@@ -34,6 +34,20 @@ func WithOperation(ctx context.Context, operation string) context.Context {
 	return context.WithValue(ctx, operationKey{}, operation)
 }
 
+type kindKey struct{}
+
+// WithKind names the kind of resource for which requests are made with the context; without it, that of APIs is meant. Controllers call it;
+// the transport's observer may ask for it by KindOf.
+func WithKind(ctx context.Context, kind string) context.Context {
+	return context.WithValue(ctx, kindKey{}, kind)
+}
+
+// KindOf gives what WithKind stored last, or an empty string.
+func KindOf(ctx context.Context) string {
+	kind, _ := ctx.Value(kindKey{}).(string)
+	return kind
+}
+
 // Operation gives what WithOperation stored last, or an empty string.
 func Operation(ctx context.Context) string {
 	operation, _ := ctx.Value(operationKey{}).(string)

@@ -30,7 +30,7 @@ func filledCache(tb testing.TB, apis int) cache.Cache {
 		tb.Fatal(err)
 	}
 	mapper := apimeta.NewDefaultRESTMapper(nil)
-	for _, kind := range []string{"ApiDefinition", "ManagementContext"} {
+	for _, kind := range []string{"ApiDefinition", "ManagementContext", "ApiResource", "Group", "Notification"} {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), apimeta.RESTScopeNamespace)
 	}
 	filled, err := cache.New(&rest.Config{}, cache.Options{
@@ -44,7 +44,7 @@ func filledCache(tb testing.TB, apis int) cache.Cache {
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- filled.Start(tb.Context()) }()
-	for _, kind := range []client.Object{&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}} {
+	for _, kind := range []client.Object{&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}, &v1alpha1.ApiResource{}, &v1alpha1.Group{}, &v1alpha1.Notification{}} {
 		if _, err := filled.GetInformer(tb.Context(), kind); err != nil {
 			tb.Fatal(err)
 		}
@@ -64,10 +64,17 @@ func (*storedObjects) IsWatchListSemanticsUnSupported() bool { return true }
 func stored(kind runtime.Object, apis int) *storedObjects {
 	return &storedObjects{toolscache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
-			if _, isContext := kind.(*v1alpha1.ManagementContext); isContext {
+			switch kind.(type) {
+			case *v1alpha1.ManagementContext:
 				return &v1alpha1.ManagementContextList{
 					Items: []v1alpha1.ManagementContext{{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "here"}}},
 				}, nil
+			case *v1alpha1.ApiResource:
+				return &v1alpha1.ApiResourceList{}, nil
+			case *v1alpha1.Group:
+				return &v1alpha1.GroupList{}, nil
+			case *v1alpha1.Notification:
+				return &v1alpha1.NotificationList{}, nil
 			}
 			list := &v1alpha1.ApiDefinitionList{}
 			for i := range apis {

@@ -5,6 +5,7 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -29,6 +30,10 @@ const (
 
 	kindAPI     = "ApiDefinition"
 	kindContext = "ManagementContext"
+
+	kindGroup        = "Group"
+	kindResource     = "ApiResource"
+	kindNotification = "Notification"
 
 	outcomeSuccess = "success"
 )
@@ -77,17 +82,17 @@ func New(registry prometheus.Registerer) *Metrics {
 // Requests observes the requests of one context, and ends what Forget did to it.
 func (m *Metrics) Requests(contextName string) mapi.Observer {
 	m.begin(contextName)
-	return func(_ context.Context, _, operation string, status int, err error, duration time.Duration) {
-		m.tell(contextName, func() { m.request(contextName, operation, status, err, duration) })
+	return func(ctx context.Context, _, operation string, status int, err error, duration time.Duration) {
+		m.tell(contextName, func() { m.request(ctx, contextName, operation, status, err, duration) })
 	}
 }
 
-func (m *Metrics) request(contextName, operation string, status int, err error, duration time.Duration) {
+func (m *Metrics) request(ctx context.Context, contextName, operation string, status int, err error, duration time.Duration) {
 	outcome := "error"
 	if err == nil {
 		outcome = strconv.Itoa(status)
 	}
-	kind := kindOf(operation)
+	kind := kindOf(ctx, operation)
 	m.requests.WithLabelValues(contextName, operation, kind, outcome).Inc()
 	if _, refused := errors.AsType[*mapi.CircuitOpenError](err); !refused {
 		// A refusal takes no time: it would make a management API that is down look like a fast one.
@@ -99,12 +104,12 @@ func (m *Metrics) request(contextName, operation string, status int, err error, 
 }
 
 // kindOf is the kind of resource that a request is made for.
-func kindOf(operation string) string {
+func kindOf(ctx context.Context, operation string) string {
 	switch operation {
 	case mapi.OperationLogin, mapi.OperationProbe:
 		return kindContext
 	}
-	return kindAPI
+	return cmp.Or(mapi.KindOf(ctx), kindAPI)
 }
 
 // Operation counts one operation on a remote object; err is why it failed, nil when it succeeded.

@@ -63,7 +63,7 @@ func NewObjects(reader client.Reader, now func() time.Time) *Objects {
 	return &Objects{
 		reader: reader, now: now, pendingObjects: map[types.UID]sighting{},
 		objects: prometheus.NewDesc("apisync_objects",
-			"Resources in the cluster, by context (namespace/name; empty for an API that names none), kind and state (ready, reconciling, stalled, drifted, deleting). Each has one state.",
+			"Resources in the cluster, by context (namespace/name; empty for what names none), kind and state (ready, reconciling, stalled, drifted, deleting). Each has one state.",
 			[]string{labelContext, labelKind, labelState}, nil),
 		oldest: prometheus.NewDesc("apisync_oldest_pending_seconds",
 			"Seconds for which the resource that waits longest is known to be pending (reconciling or deleting), by context (namespace/name) and kind. 0 when none is.",
@@ -120,9 +120,30 @@ func (o *Objects) tally() (map[group]*tally, error) {
 	if err := o.reader.List(ctx, &contexts, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
+	var groups v1alpha1.GroupList
+	if err := o.reader.List(ctx, &groups, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var shared v1alpha1.ApiResourceList
+	if err := o.reader.List(ctx, &shared, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var notifications v1alpha1.NotificationList
+	if err := o.reader.List(ctx, &notifications, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
 	count := counting{now: o.now(), before: o.pendingObjects, pending: map[types.UID]sighting{}, tallies: map[group]*tally{}}
 	for i := range apis.Items {
-		count.add(groupOfAPI(&apis.Items[i]), &apis.Items[i])
+		count.add(published(apis.Items[i].Spec.ContextRef, apis.Items[i].Namespace, kindAPI), &apis.Items[i])
+	}
+	for i := range groups.Items {
+		count.add(published(groups.Items[i].Spec.ContextRef, groups.Items[i].Namespace, kindGroup), &groups.Items[i])
+	}
+	for i := range shared.Items {
+		count.add(group{kind: kindResource}, &shared.Items[i])
+	}
+	for i := range notifications.Items {
+		count.add(group{kind: kindNotification}, &notifications.Items[i])
 	}
 	for i := range contexts.Items {
 		managed := &contexts.Items[i]
@@ -132,15 +153,15 @@ func (o *Objects) tally() (map[group]*tally, error) {
 	return count.tallies, nil
 }
 
-func groupOfAPI(api *v1alpha1.ApiDefinition) group {
-	ref := api.Spec.ContextRef
-	if ref == nil {
-		return group{kind: kindAPI}
+// published is the group of an object that names a context, or none.
+func published(ref *v1alpha1.Reference, namespace, kind string) group {
+	switch {
+	case ref == nil:
+		return group{kind: kind}
+	case ref.Namespace == "":
+		return group{namespace, ref.Name, kind}
 	}
-	if ref.Namespace == "" {
-		return group{api.Namespace, ref.Name, kindAPI}
-	}
-	return group{ref.Namespace, ref.Name, kindAPI}
+	return group{ref.Namespace, ref.Name, kind}
 }
 
 // resource is what is read of an object. It belongs to the cache and must not be changed.

@@ -66,7 +66,11 @@ func TestObjectsAreCountedByContextAndKind(t *testing.T) {
 	unbound.Spec.ContextRef = nil
 	managed := &v1alpha1.ManagementContext{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "here", UID: "c", Generation: 2}}
 	managed.Status.ObservedGeneration, managed.Status.Conditions = 2, conditions("Ready")
-	registry := register(listOf(newAPI("a", 2, "Ready"), newAPI("b", 2, "Ready"), elsewhere, unbound, managed), began)
+	group := &v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "crew", UID: "g", Generation: 1}}
+	group.Spec.ContextRef, group.Status.ObservedGeneration, group.Status.Conditions = &v1alpha1.Reference{Name: "here"}, 1, conditions("Stalled")
+	shared := &v1alpha1.ApiResource{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "cache", UID: "r"}, Status: v1alpha1.ApiResourceStatus{Conditions: conditions("Ready")}}
+	notice := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "alerts", UID: "n"}, Status: v1alpha1.NotificationStatus{Conditions: conditions("Ready")}}
+	registry := register(listOf(newAPI("a", 2, "Ready"), newAPI("b", 2, "Ready"), elsewhere, unbound, managed, group, shared, notice), began)
 	got := read(t, registry, "apisync_")
 	for series, count := range got {
 		if count == 0 {
@@ -78,6 +82,9 @@ func TestObjectsAreCountedByContextAndKind(t *testing.T) {
 		`apisync_objects{context="ns2/ctx",kind="ApiDefinition",state="ready"}`:     1,
 		`apisync_objects{context="",kind="ApiDefinition",state="stalled"}`:          1,
 		`apisync_objects{context="ns/here",kind="ManagementContext",state="ready"}`: 1,
+		`apisync_objects{context="ns/here",kind="Group",state="stalled"}`:           1,
+		`apisync_objects{context="",kind="ApiResource",state="ready"}`:              1,
+		`apisync_objects{context="",kind="Notification",state="ready"}`:             1,
 	})
 }
 
@@ -217,6 +224,9 @@ type objects struct {
 
 	apis     []v1alpha1.ApiDefinition
 	contexts []v1alpha1.ManagementContext
+	groups   []v1alpha1.Group
+	shared   []v1alpha1.ApiResource
+	notices  []v1alpha1.Notification
 	watched  *v1alpha1.ApiDefinition
 	failing  string
 }
@@ -233,6 +243,12 @@ func listOf(all ...runtime.Object) *objects {
 			o.apis = append(o.apis, *object)
 		case *v1alpha1.ManagementContext:
 			o.contexts = append(o.contexts, *object)
+		case *v1alpha1.Group:
+			o.groups = append(o.groups, *object)
+		case *v1alpha1.ApiResource:
+			o.shared = append(o.shared, *object)
+		case *v1alpha1.Notification:
+			o.notices = append(o.notices, *object)
 		}
 	}
 	return o
@@ -254,6 +270,12 @@ func (o *objects) List(_ context.Context, list client.ObjectList, _ ...client.Li
 			return errors.New("not started")
 		}
 		list.Items = o.contexts
+	case *v1alpha1.GroupList:
+		list.Items = o.groups
+	case *v1alpha1.ApiResourceList:
+		list.Items = o.shared
+	case *v1alpha1.NotificationList:
+		list.Items = o.notices
 	}
 	return nil
 }

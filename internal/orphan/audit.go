@@ -225,7 +225,7 @@ func (a *auditor) dial(ctx context.Context, managed *v1alpha1.ManagementContext)
 	}
 	dialled, err := backend.Dial(config, a.Transport(config.Name))
 	if err != nil {
-		return nil, mapi.ServerInfo{}, err
+		return nil, mapi.ServerInfo{}, fault.Redact(err, found.Redact)
 	}
 	if found.Rendered {
 		dialled = mapi.Redacted(dialled, found.Redact)

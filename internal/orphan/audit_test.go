@@ -273,11 +273,11 @@ func TestRemove(t *testing.T) {
 	b := newBench(t)
 	b.context("ctx", nil)
 	b.create("kept")
-	for _, name := range []string{"kept", "lost", "gone", "moved", "human", "stuck", "returned"} {
+	for _, name := range []string{"kept", "lost", "gone", "moved", "human", "stuck", "returned", "shared"} {
 		b.publish(name, "east")
 	}
 	report := b.audit()
-	if report.Count() != 6 {
+	if report.Count() != 7 {
 		t.Fatalf("found %v", idsOf(report))
 	}
 	// What happens between the audit and the removal:
@@ -286,6 +286,12 @@ func TestRemove(t *testing.T) {
 	}
 	mark := func(definition map[string]any) { definition["labels"] = []any{"apisync-cluster=west"} }
 	if err := b.sim.EditAPI("uid-of-moved", mark); err != nil {
+		t.Fatal(err)
+	}
+	share := func(definition map[string]any) {
+		definition["labels"] = []any{"apisync-cluster=east", "apisync-cluster=west"}
+	}
+	if err := b.sim.EditAPI("uid-of-shared", share); err != nil {
 		t.Fatal(err)
 	}
 	b.options.Registry = unmanaged(b.options.Registry, "uid-of-human")
@@ -305,19 +311,19 @@ func TestRemove(t *testing.T) {
 	}
 	want := map[string]orphan.Result{
 		"lost": orphan.ResultDeleted, "gone": orphan.ResultGone, "moved": orphan.ResultKept, "human": orphan.ResultKept,
-		"stuck": orphan.ResultFailed, "returned": orphan.ResultKept,
+		"stuck": orphan.ResultFailed, "returned": orphan.ResultKept, "shared": orphan.ResultKept,
 	}
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"human", "kept", "moved", "returned", "stuck"}, b.names()); diff != "" {
+	if diff := cmp.Diff([]string{"human", "kept", "moved", "returned", "shared", "stuck"}, b.names()); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 	if removal.ExitCode() != orphan.ExitError {
 		t.Errorf("exit code %d although a deletion failed", removal.ExitCode())
 	}
 	var text bytes.Buffer
-	if err := removal.Text(&text); err != nil || !strings.Contains(text.String(), "1 deleted, 1 gone already, 3 kept, 1 failed") {
+	if err := removal.Text(&text); err != nil || !strings.Contains(text.String(), "1 deleted, 1 gone already, 4 kept, 1 failed") {
 		t.Errorf("%v, said:\n%s", err, text.String())
 	}
 }
@@ -415,7 +421,7 @@ func TestCounter(t *testing.T) {
 	b.create("kept")
 	markers := map[string]mapi.Marker{}
 	for _, id := range []string{"uid-of-kept", "uid-of-lost"} {
-		markers[id] = mapi.Marker{Ref: mapi.Ref{ID: id, Key: "key of " + id}, Owner: "east"}
+		markers[id] = mapi.Marker{Ref: mapi.Ref{ID: id, Key: "key of " + id}, Owners: []string{"east"}}
 	}
 	count, err := orphan.Counter(b.cluster, "east")(t.Context(), mapi.Lease{}, markers)
 	if err != nil || count != 1 {

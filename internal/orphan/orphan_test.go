@@ -5,6 +5,7 @@ package orphan_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,6 +36,8 @@ func TestFind(t *testing.T) {
 			why: "it is some cluster's, and this one's id isn't known", owner: "east",
 		},
 		"unmarked":                {why: "it may be anybody's", cluster: "east"},
+		"shared":                  {why: "the mark of this cluster was left on it", cluster: "east", owner: "east west", orphan: true},
+		"shared, and published":   {why: "other clusters publish it as well", cluster: "east", owner: "east west", change: func(a *v1alpha1.ApiDefinition) { a.Status.ID = id }},
 		"another cluster's":       {why: "that cluster looks after it", cluster: "east", owner: "west"},
 		"id in the status":        {why: "published", cluster: "east", owner: "east", change: func(a *v1alpha1.ApiDefinition) { a.Status.ID = id }},
 		"id in spec":              {why: "about to be created, or taken over", cluster: "east", owner: "east", change: func(a *v1alpha1.ApiDefinition) { a.Spec.ID = id }},
@@ -64,7 +67,7 @@ func TestFind(t *testing.T) {
 				apis[0].Namespace, apis[0].Name = "ns", "orders"
 				c.change(&apis[0])
 			}
-			markers := []mapi.Marker{{Ref: mapi.Ref{ID: id, Key: key}, Name: "Orders", Owner: c.owner}}
+			markers := []mapi.Marker{{Ref: mapi.Ref{ID: id, Key: key}, Name: "Orders", Owners: strings.Fields(c.owner)}}
 			found := orphan.Find(c.cluster, slices.Values(markers), orphan.KnownOf(apis))
 			if (len(found) == 1) != c.orphan {
 				t.Errorf("found %v: %s", found, c.why)
@@ -76,7 +79,7 @@ func TestFind(t *testing.T) {
 func TestFindKnowsTheDerivedCrossID(t *testing.T) {
 	api := v1alpha1.ApiDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "orders"}}
 	api.Spec.CrossID = "chosen"
-	marker := mapi.Marker{Ref: mapi.Ref{ID: "id-1", Key: translate.Hash("ns", "/", "orders")}, Owner: "east"}
+	marker := mapi.Marker{Ref: mapi.Ref{ID: "id-1", Key: translate.Hash("ns", "/", "orders")}, Owners: []string{"east"}}
 	if found := orphan.Find("east", slices.Values([]mapi.Marker{marker}), orphan.KnownOf([]v1alpha1.ApiDefinition{api})); len(found) > 0 {
 		t.Errorf("found %v: before spec.crossId was chosen, the API had the one that follows from the name", found)
 	}
@@ -84,7 +87,7 @@ func TestFindKnowsTheDerivedCrossID(t *testing.T) {
 
 func TestFindIsSortedAndTellsEachOnce(t *testing.T) {
 	marker := func(id, name string) mapi.Marker {
-		return mapi.Marker{Ref: mapi.Ref{ID: id, Key: "key of " + id}, Name: name, Owner: "east"}
+		return mapi.Marker{Ref: mapi.Ref{ID: id, Key: "key of " + id}, Name: name, Owners: []string{"east"}}
 	}
 	// A listing in pages may tell an API twice, when others come or go meanwhile.
 	markers := []mapi.Marker{marker("3", "b"), marker("2", "a"), marker("1", "b"), marker("2", "a")}

@@ -6,6 +6,8 @@ package orphan
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/apisync/apisync/internal/mapi"
 )
@@ -79,8 +81,10 @@ func (a *auditor) remove(ctx context.Context, store remover, orphan Orphan) (Res
 		return ResultFailed, err.Error()
 	case !seen.Exists:
 		return ResultGone, ""
-	case len(seen.Owners) != 1 || seen.Owners[0] != a.ClusterID:
+	case !slices.Contains(seen.Owners, a.ClusterID):
 		return ResultKept, fmt.Sprintf("it doesn't bear the mark of cluster %q any more", a.ClusterID)
+	case len(seen.Owners) > 1:
+		return ResultKept, fmt.Sprintf("clusters share it, and the last of them deletes it; its marks are %s", strings.Join(seen.Owners, ", "))
 	case !seen.Managed:
 		return ResultKept, "it isn't managed by an operator any more"
 	}

@@ -23,7 +23,7 @@ func (p *planner) changes(one *planned, applied *write) []Change {
 	}
 	var unread []model.Difference
 	if one.published != nil && p.wantsAnother(one.target) {
-		if wanted, err := p.remembered(one.api); err == nil {
+		if wanted, err := p.remembered(one.target); err == nil {
 			unread = documentDifferences(wanted.Definition, one.published.Definition)
 		}
 	}
@@ -32,7 +32,7 @@ func (p *planner) changes(one *planned, applied *write) []Change {
 
 // wantsAnother reports whether the wanted state is known to be another than the one that was published last.
 func (p *planner) wantsAnother(t *target) bool {
-	wanted, err := p.remembered(t.api)
+	wanted, err := p.remembered(t)
 	if err != nil || !model.Comparable(t.digest, p.DigestKey) {
 		return false
 	}
@@ -92,7 +92,7 @@ func documentDifferences(want, before map[string]any) []model.Difference {
 func (p *planner) additions(one *planned, want model.API) []Change {
 	document, _ := mask.Document(want.Definition).(map[string]any)
 	if one.drawnUID && want.ID == string(one.api.UID) {
-		other, err := translate.API(one.api, translate.Inputs{ID: want.ID + "-", Cluster: want.Cluster})
+		other, err := translate.API(one.resource(), translate.Inputs{ID: want.ID + "-", Cluster: want.Cluster, Sharers: want.Sharers})
 		if err == nil {
 			document, _ = unknown(document, want.Definition, other.Definition).(map[string]any)
 		}

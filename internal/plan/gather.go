@@ -38,14 +38,25 @@ type target struct {
 	// complete is api with all that it refers to, incomplete why that can't be had.
 	complete   gather.API
 	incomplete error
-	// published is the wanted state that was published last, as far as the cluster tells.
+	// unpublished are the Groups that the management API doesn't have yet, and that the operator would give it.
+	unpublished []string
+	// published is the wanted state that was published last, as far as the cluster tells, and addresses are the paths of the live resource.
 	published *model.API
+	addresses []string
 	// digest is that of the wanted state that was published last; empty when it isn't known.
 	digest string
 	// blind is true when there is a recorded digest that the plan has no key for, and nothing in its place.
 	blind bool
 	// veil hides what was rendered.
 	veil veil
+}
+
+// resource is api as far as it is complete.
+func (t *target) resource() *v1alpha1.ApiDefinition {
+	if t.complete.Object != nil {
+		return t.complete.Object
+	}
+	return t.api
 }
 
 // goes reports whether the resource is being deleted, or will be.
@@ -119,16 +130,21 @@ func (p *planner) gather(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed = append(changed, p.laySources(ctx, given.sources)...)
 	if err := p.layContexts(given.contexts); err != nil {
 		return err
 	}
+	changed = append(changed, p.laySources(ctx, given)...)
 	p.changeContexts(ctx, changed)
 	if err := p.layAPIs(ctx, given, changed); err != nil {
 		return err
 	}
 	p.markNeeded()
 	p.atOnce(len(p.targets), func(i int) { p.complete(ctx, p.targets[i]) })
+	for _, t := range p.targets {
+		if err := p.world.put(t.api); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -138,11 +154,7 @@ func (p *planner) read(ctx context.Context) error {
 		return nil
 	}
 	p.tell.linef("Reading the cluster")
-	namespaces := p.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
-	for _, namespace := range namespaces {
+	for _, namespace := range p.readNamespaces() {
 		for _, list := range []client.ObjectList{&v1alpha1.ManagementContextList{}, &v1alpha1.ApiDefinitionList{}} {
 			if err := p.readList(ctx, list, namespace, p.world); err != nil {
 				return err
@@ -159,6 +171,14 @@ func (p *planner) read(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readNamespaces are those of lists.
+func (p *planner) readNamespaces() []string {
+	if len(p.Namespaces) == 0 {
+		return []string{metav1.NamespaceAll}
+	}
+	return p.Namespaces
 }
 
 func (p *planner) readList(ctx context.Context, list client.ObjectList, namespace string, into ...*snapshot) error {
@@ -283,11 +303,6 @@ func (p *planner) layAPIs(ctx context.Context, given files, changed []client.Obj
 			p.targets = append(p.targets, &target{api: live.DeepCopy(), live: live})
 		}
 	}
-	for _, t := range p.targets {
-		if err := p.world.put(t.api); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -375,36 +390,56 @@ func (p *planner) markNeeded() {
 // complete looks up what a resource refers to, and what was published of it last.
 func (p *planner) complete(ctx context.Context, t *target) {
 	t.complete, t.incomplete = p.sources().API(ctx, t.api)
-	t.veil.see(t.complete)
-	p.rekey(ctx, t)
+	t.veil.see(t.complete, t.incomplete)
+	t.unpublished = p.unpublishedGroups(t)
+	if t.live != nil {
+		p.look(ctx, t)
+	}
 	p.drape(ctx, t)
+}
+
+func (p *planner) unpublishedGroups(t *target) []string {
+	var names []string
+	for _, ref := range t.api.Spec.GroupRefs {
+		key := gather.RefKey(ref, t.api.Namespace)
+		group, exists := stored[*v1alpha1.Group](p.world.groups, key)
+		if exists && group.Spec.ContextRef != nil && group.Status.ID == "" && !t.goes() {
+			names = append(names, key.String())
+		}
+	}
+	return names
+}
+
+// look finds out what was published of a resource last. What can't be looked up, the operator would find as well.
+func (p *planner) look(ctx context.Context, t *target) {
+	found, err := p.sourcesBefore().API(ctx, t.live)
+	t.veil.see(found, err)
+	var last model.API
+	if err == nil {
+		last, err = p.reconciler(t).Remembered(found)
+	}
+	if err == nil {
+		t.addresses = paths(last)
+		if isInStep(t.live) {
+			t.published = &last
+		}
+	}
+	p.rekey(t)
 }
 
 // rekey makes the digest of what was published last comparable. With a key of its own a plan can't judge the
 // recorded one: but of an API that is in step the resource itself, with what it refers to in the cluster, tells what was published.
-func (p *planner) rekey(ctx context.Context, t *target) {
+func (p *planner) rekey(t *target) {
 	sync := t.api.Status.Sync
-	if t.live == nil || sync == nil || sync.Digest == "" {
+	if sync == nil || sync.Digest == "" {
+		t.published = nil
 		return
 	}
 	t.digest, t.blind = sync.Digest, p.drawnKey
-	if !isInStep(t.live) {
+	if !p.drawnKey || t.published == nil {
 		return
 	}
-	found, err := p.sourcesBefore().API(ctx, t.live)
-	t.veil.see(found)
-	if err != nil {
-		return // the operator would find the same, and says so
-	}
-	published, err := p.apis(t).Remembered(found)
-	if err != nil {
-		return
-	}
-	t.published = &published
-	if !p.drawnKey {
-		return
-	}
-	if digest, err := published.Digest(p.DigestKey); err == nil {
+	if digest, err := t.published.Digest(p.DigestKey); err == nil {
 		sync.Digest, t.digest, t.blind = digest, digest, false
 	}
 }
@@ -414,7 +449,7 @@ func (p *planner) remembered(t *target) (model.API, error) {
 	if t.incomplete != nil {
 		return model.API{}, t.incomplete
 	}
-	return p.apis(t).Remembered(t.complete)
+	return p.reconciler(t).Remembered(t.complete)
 }
 
 // isInStep reports whether the present spec was published.

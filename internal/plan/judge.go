@@ -25,6 +25,7 @@ import (
 // report puts together what was planned, by context.
 func (p *planner) report(found []*planned) Report {
 	p.refuseSharedPaths(found)
+	p.noteConfigMaps()
 	report := Report{APIVersion: APIVersion, Kind: Kind, Contexts: []Context{}, Notes: p.notes}
 	at := map[string]int{}
 	for _, c := range p.neededContexts() {
@@ -58,8 +59,16 @@ func (p *planner) contextReport(c *contextTarget, name string) Context {
 	return Context{
 		Name: name, Change: c.change, InFiles: c.inFiles, BaseURL: baseURL,
 		Organization: spec.OrganizationID, Environment: spec.EnvironmentID,
-		EnvironmentName: c.info.EnvironmentName, User: c.info.User, Fault: faultOf(c.err), Objects: []Object{},
+		EnvironmentName: p.veilContexts(c.info.EnvironmentName), User: p.veilContexts(c.info.User), Fault: p.contextFaultOf(c), Objects: []Object{},
 	}
+}
+
+func (p *planner) contextFaultOf(c *contextTarget) *Fault {
+	found := faultOf(c.err)
+	if found != nil {
+		found.Message = p.veilContexts(found.Message)
+	}
+	return found
 }
 
 // contextName is the context under which a resource is told: the one that it names, or that it was published through when it
@@ -92,6 +101,8 @@ func (p *planner) judge(one *planned) Object {
 		ID: one.id(), Writes: one.writes(),
 	}
 	switch applied := one.trace.applied(); {
+	case one.outcome.Held && one.err == nil:
+		one.judgePause(&object)
 	case one.outcome.Deferred || one.err != nil:
 		p.judgeFault(one, &object)
 	case one.goes():
@@ -99,10 +110,19 @@ func (p *planner) judge(one *planned) Object {
 	case applied != nil:
 		p.judgeWrite(one, applied, &object)
 	default:
-		one.judgeRest(&object)
+		p.judgeRest(one, &object)
+		p.judgeServing(one, &object)
 	}
 	one.remarks(&object)
-	return one.withoutDrawnID(object)
+	return p.veiled(one, one.withoutDrawnID(object))
+}
+
+// judgePause is met when people want nothing to be done.
+func (one *planned) judgePause(object *Object) {
+	object.Verdict, object.Reason, object.held = VerdictNone, "it is paused", true
+	if one.api.Annotations[v1alpha1.PausedAnnotation] != "true" {
+		object.Reason += " with its context " + one.contextName()
+	}
 }
 
 // judgeFault is met when the reconciliation didn't come to its end.
@@ -128,15 +148,35 @@ func (p *planner) judgeFault(one *planned, object *Object) {
 	default:
 		object.Verdict = VerdictUnknown
 	}
-	if applied := one.trace.applied(); applied != nil && applied.seen.seen.Exists {
+	p.showRefused(one, err, object)
+}
+
+// showRefused tells what was about to change, and what would be all the same.
+func (p *planner) showRefused(one *planned, err error, object *Object) {
+	applied, seen := one.trace.applied(), one.sight()
+	switch {
+	case applied != nil && applied.err == nil:
 		object.Changes = p.changes(one, applied)
+		object.Warnings = append(object.Warnings, "it would be published in the management API all the same")
+	case applied != nil && applied.seen.seen.Exists:
+		object.Changes = p.changes(one, applied)
+	case applied == nil && fault.KindOf(err) == fault.Conflict && p.mayBeOurs(one, seen.seen):
+		wanted, _ := p.remembered(one.target)
+		object.Changes = changesOf(wanted.Definition, seen.comparison.Differences, nil)
 	}
+}
+
+// mayBeOurs reports whether an API isn't another cluster's alone.
+func (p *planner) mayBeOurs(one *planned, seen mapi.Observation) bool {
+	return one.api.Spec.Local || len(seen.Owners) == 0 || slices.Contains(seen.Owners, p.ClusterID)
 }
 
 func (one *planned) judgeDeletion(object *Object) {
 	switch {
-	case len(one.trace.deletions()) > 0:
+	case len(one.trace.deletions()) > 0, one.trace.configMap != nil:
 		object.Verdict, object.Reason = VerdictDelete, one.whyDeleted()
+	case one.trace.applied() != nil:
+		object.Verdict, object.Reason = VerdictUpdate, one.whyDeleted()+", and other clusters publish the API too: the mark of this one is taken off"
 	case one.before == "":
 		object.Verdict, object.Reason = VerdictNone, "it was never published"
 	default:
@@ -166,14 +206,19 @@ func (p *planner) judgeWrite(one *planned, applied *write, object *Object) {
 	case !applied.seen.seen.Exists:
 		object.Verdict, object.Reason = VerdictCreate, one.whyMissing()
 	case one.before != applied.id:
-		object.Verdict, object.Reason = VerdictTakeOver, takenOver(applied.seen.seen)
+		object.Verdict, object.Reason = VerdictTakeOver, p.takenOver(applied.seen.seen)
 	default:
 		object.Verdict, object.Reason = VerdictUpdate, p.whyUpdated(one)
 	}
 }
 
-func takenOver(seen mapi.Observation) string {
-	return fmt.Sprintf("API %q (%s) is there already, with the same crossId %s", seen.Name, seen.Ref.ID, seen.Ref.Key)
+func (p *planner) takenOver(seen mapi.Observation) string {
+	reason := fmt.Sprintf("API %q (%s) is there already, with the same crossId %s", seen.Name, seen.Ref.ID, seen.Ref.Key)
+	others := slices.DeleteFunc(slices.Clone(seen.Owners), func(owner string) bool { return owner == p.ClusterID })
+	if len(others) > 0 {
+		reason += ", and is shared with cluster " + strings.Join(others, ", ")
+	}
+	return reason
 }
 
 // settled reports whether the operator has published the very state that is planned.
@@ -212,7 +257,7 @@ func (t *target) movedFrom(now mapi.Place) (mapi.Place, bool) {
 }
 
 // judgeRest is met when nothing would be written.
-func (one *planned) judgeRest(object *Object) {
+func (p *planner) judgeRest(one *planned, object *Object) {
 	sight := one.sight()
 	drifted := meta.FindStatusCondition(one.outcome.Conditions, v1alpha1.DriftedCondition)
 	switch {
@@ -220,7 +265,7 @@ func (one *planned) judgeRest(object *Object) {
 		object.Verdict, object.Reason = VerdictDrift, "it was edited elsewhere, and its drift policy leaves it so"
 		object.Changes = changesOf(nil, sight.comparison.Differences, nil)
 	case sight.seen.Exists && one.before != sight.seen.Ref.ID:
-		object.Verdict, object.Reason = VerdictTakeOver, takenOver(sight.seen)+"; it is as wanted"
+		object.Verdict, object.Reason = VerdictTakeOver, p.takenOver(sight.seen)+"; it is as wanted"
 	default:
 		object.Verdict = VerdictNone
 		if !sight.known {
@@ -237,6 +282,11 @@ func (one *planned) sight() sight {
 	if one.after.Status.Sync != nil && one.after.Status.Sync.Place != nil {
 		return one.trace.last[gather.Place(*one.after.Status.Sync.Place)]
 	}
+	if len(one.trace.last) == 1 {
+		for _, only := range one.trace.last {
+			return only
+		}
+	}
 	return sight{}
 }
 
@@ -251,12 +301,12 @@ func (one *planned) id() string {
 func (one *planned) writes() []Write {
 	var writes []Write
 	for _, w := range one.trace.writes {
-		operation := "update"
+		operation := operationUpdate
 		switch {
 		case w.deletion:
-			operation = "delete"
+			operation = operationDelete
 		case !w.seen.seen.Exists:
-			operation = "create"
+			operation = operationCreate
 		}
 		if w.err != nil {
 			continue // it would be refused
@@ -266,6 +316,9 @@ func (one *planned) writes() []Write {
 			Operation: operation, Context: w.context, BaseURL: baseURL, Scope: w.place.Scope, ID: w.id, Checked: w.checked,
 		})
 	}
+	if served := one.trace.configMap; served != nil {
+		writes = append(writes, Write{Operation: served.operation, ConfigMap: served.key.String()})
+	}
 	return writes
 }
 
@@ -274,10 +327,21 @@ func (one *planned) remarks(object *Object) {
 	if applied := one.trace.applied(); applied != nil {
 		object.Findings = findingsOf(applied.findings)
 		for _, warning := range one.after.Status.Errors.Warning {
-			object.Warnings = append(object.Warnings, "the management API remarks: "+warning)
+			if remark := "the management API remarks: " + warning; !slices.Contains(object.Warnings, remark) {
+				object.Warnings = append(object.Warnings, remark)
+			}
 		}
 	} else {
 		object.Findings = findingsOf(one.sight().comparison.Findings)
+	}
+	for _, name := range one.complete.MissingGroups {
+		object.Warnings = append(object.Warnings, "Group "+name+" doesn't exist, so the API is published without it")
+	}
+	for _, name := range one.unpublished {
+		object.Warnings = append(object.Warnings, "Group "+name+" isn't published yet; when it is, the API is published once more, with it")
+	}
+	if one.staysElsewhere() {
+		object.Warnings = append(object.Warnings, one.outcome.Message)
 	}
 	for _, warning := range one.outcome.Warnings {
 		// That something is taken over is the verdict.
@@ -292,6 +356,12 @@ func (one *planned) remarks(object *Object) {
 		object.Warnings = append(object.Warnings,
 			"without the operator's key of digests, changes of fields that the management API doesn't return can't be told of this resource")
 	}
+}
+
+// staysElsewhere is met when an API names no context any more: what was published through one stays, as the outcome says.
+func (one *planned) staysElsewhere() bool {
+	sync := one.after.Status.Sync
+	return !one.goes() && one.err == nil && one.api.Spec.ContextRef == nil && sync != nil && sync.Place != nil && one.outcome.Message != ""
 }
 
 // withoutDrawnID hides an id that was drawn for the plan alone.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/controller"
+	"github.com/apisync/apisync/internal/gateway"
 	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
@@ -37,7 +38,7 @@ const keySize = 32
 
 // Options say what is planned, and against what.
 type Options struct {
-	// Objects are those of the files: ApiDefinitions, ManagementContexts and Secrets, with their namespaces and with the
+	// Objects are those of the files: our kinds, Secrets and ConfigMaps, with their namespaces and with the
 	// defaults of their schemas, as an API server would store them. Status and uid in them don't count.
 	Objects []client.Object
 	// Cluster is read, and never written. Nil means that there is none: then everything is new.
@@ -91,12 +92,14 @@ func Run(ctx context.Context, options Options) (Report, error) {
 type planner struct {
 	Options
 
-	world    *snapshot
-	records  *records
-	contexts *controller.Contexts
-	pool     *mapi.Pool
-	now      time.Time
-	tell     *teller
+	// world is the cluster as it would be, before what it has now of what APIs refer to.
+	world, before *snapshot
+	served        *listing
+	records       *records
+	contexts      *controller.Contexts
+	pool          *mapi.Pool
+	now           time.Time
+	tell          *teller
 
 	targets  []*target
 	managed  []*contextTarget
@@ -121,9 +124,14 @@ func newPlanner(ctx context.Context, options Options) (*planner, error) {
 	}
 	p.records = newRecords(!p.NoDryRun)
 	var err error
-	if p.world, err = newSnapshot(ctx, p.Cluster, p.Namespaces); err != nil {
+	read := newLive(p.Cluster)
+	if p.world, err = newSnapshot(ctx, read, p.Namespaces); err != nil {
 		return nil, err
 	}
+	if p.before, err = newSnapshot(ctx, read, p.Namespaces); err != nil {
+		return nil, err
+	}
+	p.served = &listing{cluster: p.Cluster, namespaces: p.readNamespaces()}
 	if err := p.gather(ctx); err != nil {
 		return nil, err
 	}
@@ -139,11 +147,25 @@ func (p *planner) probe(ctx context.Context) {
 	p.tell.linef("Reaching %d management contexts", len(needed))
 	p.atOnce(len(needed), func(i int) {
 		managed := needed[i].object.DeepCopy()
+		p.locate(ctx, needed[i])
 		_, needed[i].err = p.contexts.Sync(ctx, managed)
 		if lease, usable := p.pool.Retained(string(managed.UID)); usable && needed[i].err == nil {
 			needed[i].info = lease.Info
 		}
 	})
+}
+
+// locate tells where a context leads. What can't be looked up, the probe tells.
+func (p *planner) locate(ctx context.Context, c *contextTarget) {
+	found, err := p.sources().Connection(ctx, c.object)
+	if found.Rendered {
+		c.redact = found.Redact
+	}
+	if err == nil {
+		c.place = found.Config.Place()
+	} else if place, plain := gather.PlaceOf(c.object); plain {
+		c.place = place
+	}
 }
 
 // neededContexts are those of the files and those that lead to an API that is planned.
@@ -172,7 +194,7 @@ func (p *planner) planAll(ctx context.Context) []*planned {
 		switch {
 		case t.goes():
 			phase = 0
-		case p.moves(ctx, t):
+		case p.moves(t):
 			phase = 1
 		}
 		phases[phase] = append(phases[phase], t)
@@ -186,24 +208,12 @@ func (p *planner) planAll(ctx context.Context) []*planned {
 				// An indexer of the memory doesn't fail for a type that it knows.
 				_ = p.world.remove(one.after)
 			}
-			p.records.makeRoom(one.trace, p.liveAddresses(one.target))
+			p.records.makeRoom(one.trace, one.addresses)
 		}
 		all = append(all, found...)
 	}
 	p.endContexts(ctx)
 	return all
-}
-
-// liveAddresses are the paths that the resource's API has now, as far as the cluster tells.
-func (p *planner) liveAddresses(t *target) []string {
-	if t.live == nil {
-		return nil
-	}
-	live, err := p.remembered(t.live)
-	if err != nil {
-		return nil
-	}
-	return paths(live)
 }
 
 // endContexts says which contexts would wait with their deletion.
@@ -248,7 +258,7 @@ func related(targets []*target) [][]*target {
 	lastWith := map[string]int{}
 	for i, t := range targets {
 		leader[i] = i
-		for _, key := range identities(t.api) {
+		for _, key := range identities(t.resource()) {
 			if other, shared := lastWith[key]; shared {
 				a, b := first(i), first(other)
 				leader[max(a, b)] = min(a, b)
@@ -270,24 +280,24 @@ func related(targets []*target) [][]*target {
 }
 
 // moves reports whether the API was published elsewhere than the context of its resource leads.
-func (p *planner) moves(ctx context.Context, t *target) bool {
+func (p *planner) moves(t *target) bool {
 	return slices.ContainsFunc(p.managed, func(c *contextTarget) bool {
-		if client.ObjectKeyFromObject(c.object).String() != t.contextName() {
-			return false
-		}
 		// Of a context whose place can't be told, nothing can be planned either.
-		place, err := p.sources().PlaceOf(ctx, c.object)
-		if err != nil {
+		if client.ObjectKeyFromObject(c.object).String() != t.contextName() || c.place == (mapi.Place{}) {
 			return false
 		}
-		_, left := t.movedFrom(place)
+		_, left := t.movedFrom(c.place)
 		return left
 	})
 }
 
-// sources are where everything that objects refer to is looked up.
+// sources are where what objects refer to is looked up: as it would be, and as it is in the cluster now.
 func (p *planner) sources() gather.Sources {
 	return gather.Sources{Reader: p.world, Live: p.world, Templating: p.Templating}
+}
+
+func (p *planner) sourcesBefore() gather.Sources {
+	return gather.Sources{Reader: p.before, Live: p.before, Templating: p.Templating}
 }
 
 // identities are the names by which an API is found, each with its sort.
@@ -323,10 +333,7 @@ func (p *planner) plan(ctx context.Context, t *target) *planned {
 		current = t.api.DeepCopy()
 	}
 	result.after = current
-	apis := &controller.APIDefinitions{
-		Client: p.world, Sources: p.sources(), Pool: p.pool, Reach: p.contexts.Reach, Recheck: func(string) {},
-		DigestKey: p.DigestKey, Cluster: p.ClusterID, Now: func() time.Time { return p.now },
-	}
+	apis := p.reconciler(t)
 	ctx = withTrace(ctx, result.trace)
 	switch {
 	case !t.goes():
@@ -337,4 +344,18 @@ func (p *planner) plan(ctx context.Context, t *target) *planned {
 	// Others see what this one has claimed and recorded, as they would in the cluster. Putting a known type doesn't fail.
 	_ = p.world.put(result.after)
 	return result
+}
+
+// reconciler is the operator's own, for one object.
+func (p *planner) reconciler(t *target) *controller.APIDefinitions {
+	wasLocal := t.live != nil && t.live.Spec.Local
+	return &controller.APIDefinitions{
+		Client: p.world, Sources: p.sources(), Pool: p.pool, Recheck: func(string) {},
+		Gateway: &gateway.Publisher{
+			Client:   serving{sources: p.world.sources},
+			Metadata: known{listing: p.served, sources: p.world.sources, local: t.api.Spec.Local || wasLocal},
+		},
+		Reach:     p.contexts.Reach,
+		DigestKey: p.DigestKey, Cluster: p.ClusterID, Now: func() time.Time { return p.now },
+	}
 }

@@ -99,7 +99,7 @@ func (s *scene) files(files ...string) []client.Object {
 func (s *scene) options(files ...string) plan.Options {
 	s.t.Helper()
 	return plan.Options{
-		Objects: s.files(files...), Cluster: s.client, Registry: s.registry, DigestKey: []byte(digestKey),
+		Objects: s.files(files...), Templating: true, Cluster: s.client, Registry: s.registry, DigestKey: []byte(digestKey),
 		Transport: func(string) http.RoundTripper { return s.wire },
 	}
 }
@@ -683,7 +683,7 @@ func TestRights(t *testing.T) {
 		options := s.options(replaced(t, contextYAML, "credentials: {username: admin, password: admin}", "secretRef: {name: apim}"), ordersYAML)
 		options.Cluster = forbid(s, func(object any, _ string) bool { _, secret := object.(*corev1.Secret); return secret })
 		f := s.plans(options).Contexts[0].Fault
-		if f == nil || !strings.Contains(f.Message, "Secret ns/apim") || !strings.Contains(f.Message, "ask for the right to get it") {
+		if f == nil || !strings.Contains(f.Message, "Secret ns/apim") || !strings.Contains(f.Message, "ask for the right to get secrets in namespace ns") {
 			t.Errorf("fault %+v", f)
 		}
 	})
@@ -724,8 +724,8 @@ func TestObjectsThatCantBePlanned(t *testing.T) {
 	s := newScene(t)
 	twice := append(s.files(ordersYAML), s.files(ordersYAML)...)
 	for want, objects := range map[string][]client.Object{
-		"ApiDefinition ns/orders is twice in the files":       twice,
-		"a plan has no use for objects of type *v1.ConfigMap": {&corev1.ConfigMap{}},
+		"ApiDefinition ns/orders is twice in the files": twice,
+		"a plan has no use for objects of type *v1.Pod": {&corev1.Pod{}},
 	} {
 		if _, err := plan.Run(t.Context(), plan.Options{Objects: objects}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error = %v, want %q in it", err, want)

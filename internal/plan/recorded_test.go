@@ -33,6 +33,8 @@ import (
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/controller"
 	"github.com/apisync/apisync/internal/fault"
+	"github.com/apisync/apisync/internal/gateway"
+	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/mapi/gravitee"
@@ -75,6 +77,13 @@ func TestPlanIsWhatTheOperatorDoes(t *testing.T) {
 				return r.sim.EditAPI(api.ID, func(definition map[string]any) { definition["description"] = "edited by hand" })
 			})
 			r.byHand("removed", everything, func(api simulator.APIState) error { return r.sim.RemoveAPI(api.ID) })
+			r.servedByHand("what gateways read edited", everything, func(configMap *corev1.ConfigMap) error {
+				configMap.Data["definition"] = `{"name": "edited by hand"}`
+				return r.client.Update(t.Context(), configMap)
+			})
+			r.servedByHand("what gateways read removed", everything, func(configMap *corev1.ConfigMap) error {
+				return r.client.Delete(t.Context(), configMap)
+			})
 			r.phase("deleted", plan.Options{Delete: true, Objects: r.objects()}, r.deleteAll)
 		})
 	}
@@ -95,8 +104,13 @@ type replay struct {
 	wire     *wire
 	client   client.WithWatch
 	registry mapi.Registry
-	contexts *lifecycle.Reconciler[*v1alpha1.ManagementContext]
-	apis     *lifecycle.Reconciler[*v1alpha1.ApiDefinition]
+
+	contexts      *lifecycle.Reconciler[*v1alpha1.ManagementContext]
+	resources     *lifecycle.Reconciler[*v1alpha1.ApiResource]
+	notifications *lifecycle.Reconciler[*v1alpha1.Notification]
+	groups        *lifecycle.Reconciler[*v1alpha1.Group]
+	apis          *lifecycle.Reconciler[*v1alpha1.ApiDefinition]
+	published     *controller.APIDefinitions
 }
 
 func newReplay(t *testing.T, name string, met map[string]bool) *replay {
@@ -106,7 +120,7 @@ func newReplay(t *testing.T, name string, met map[string]bool) *replay {
 		t.Fatal(err)
 	}
 	builder := fake.NewClientBuilder().WithScheme(scheme).
-		WithStatusSubresource(&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{})
+		WithStatusSubresource(&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}, &v1alpha1.ApiResource{}, &v1alpha1.Group{}, &v1alpha1.Notification{})
 	if err := controller.Index(t.Context(), indexer{builder}); err != nil {
 		t.Fatal(err)
 	}
@@ -119,22 +133,27 @@ func newReplay(t *testing.T, name string, met map[string]bool) *replay {
 	})
 	r := &replay{t: t, name: name, met: met, sim: sim, wire: &wire{sim: sim}, client: builder.Build()}
 	r.registry = mapi.Registry{mapi.DefaultType: gravitee.New(gravitee.Options{})}
-	pool := mapi.NewPool(nil)
+	pool, sources := mapi.NewPool(nil), gather.Sources{Reader: r.client, Live: r.client, Templating: true}
 	contexts := &controller.Contexts{
-		Client: r.client, Sources: gather.Sources{Reader: r.client, Live: r.client, Templating: true}, Pool: pool, Resync: time.Hour, Registry: r.registry,
+		Client: r.client, Sources: sources, Pool: pool, Resync: time.Hour, Registry: r.registry,
 		Transport: func(string) http.RoundTripper { return r.wire },
 	}
-	r.contexts = &lifecycle.Reconciler[*v1alpha1.ManagementContext]{
-		Client: r.client, Recorder: silent{}, Kind: contexts, Finalizer: v1alpha1.ManagementContextFinalizer,
+	r.contexts = reconciler(r, contexts, v1alpha1.ManagementContextFinalizer)
+	r.resources = reconciler(r, &controller.Resources{Client: r.client, Sources: sources}, v1alpha1.ApiResourceFinalizer)
+	r.notifications = reconciler(r, &controller.Notifications{Client: r.client, Sources: sources}, v1alpha1.NotificationFinalizer)
+	r.groups = reconciler(r, &controller.Groups{
+		Client: r.client, Sources: sources, Pool: pool, Recheck: func(string) {}, DigestKey: []byte(digestKey), Now: time.Now,
+	}, v1alpha1.GroupFinalizer)
+	r.published = &controller.APIDefinitions{
+		Client: r.client, Sources: sources, Gateway: &gateway.Publisher{Client: r.client}, Pool: pool, Reach: contexts.Reach, Recheck: func(string) {},
+		DigestKey: []byte(digestKey), Now: time.Now,
 	}
-	r.apis = &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
-		Client: r.client, Recorder: silent{}, Finalizer: v1alpha1.ApiDefinitionFinalizer,
-		Kind: &controller.APIDefinitions{
-			Client: r.client, Pool: pool, Reach: contexts.Reach, Recheck: func(string) {},
-			DigestKey: []byte(digestKey), Now: time.Now,
-		},
-	}
+	r.apis = reconciler(r, r.published, v1alpha1.ApiDefinitionFinalizer)
 	return r
+}
+
+func reconciler[T lifecycle.Object](r *replay, kind lifecycle.Kind[T], finalizer string) *lifecycle.Reconciler[T] {
+	return &lifecycle.Reconciler[T]{Client: r.client, Recorder: silent{}, Kind: kind, Finalizer: finalizer}
 }
 
 // indexer gives the fake client the indexes that the cache has.
@@ -154,9 +173,9 @@ func (r *replay) stored(server recorded.Server, objects []*unstructured.Unstruct
 	var kept []*unstructured.Unstructured
 	for _, object := range objects {
 		switch object.GetKind() {
-		case "ApiDefinition", "ManagementContext":
+		case "ApiDefinition", "ManagementContext", "ApiResource", "Group", "Notification":
 			object, _ = server.Admit(object)
-		case "Secret":
+		case "Secret", "ConfigMap":
 			object = object.DeepCopy()
 			encodeSecret(object)
 		default:
@@ -181,14 +200,12 @@ func typed(t *testing.T, objects []*unstructured.Unstructured) []client.Object {
 	t.Helper()
 	var converted []client.Object
 	for _, object := range objects {
-		var into client.Object
-		switch object.GetKind() {
-		case "ApiDefinition":
-			into = &v1alpha1.ApiDefinition{}
-		case "ManagementContext":
-			into = &v1alpha1.ManagementContext{}
-		default:
-			into = &corev1.Secret{}
+		into, known := map[string]client.Object{
+			"ApiDefinition": &v1alpha1.ApiDefinition{}, "ManagementContext": &v1alpha1.ManagementContext{}, "ApiResource": &v1alpha1.ApiResource{},
+			"Group": &v1alpha1.Group{}, "Notification": &v1alpha1.Notification{}, "Secret": &corev1.Secret{}, "ConfigMap": &corev1.ConfigMap{},
+		}[object.GetKind()]
+		if !known {
+			t.Fatalf("a plan isn't given objects of kind %s", object.GetKind())
 		}
 		content, err := object.MarshalJSON()
 		if err == nil {
@@ -273,10 +290,25 @@ func (r *replay) byHand(what string, options plan.Options, do func(simulator.API
 	r.phase(what, options, func() {})
 }
 
+// servedByHand does something to every ConfigMap of gateways behind the operator's back.
+func (r *replay) servedByHand(what string, options plan.Options, do func(*corev1.ConfigMap) error) {
+	r.t.Helper()
+	configMaps := r.listConfigMaps()
+	if len(configMaps) == 0 {
+		return
+	}
+	for i := range configMaps {
+		if err := do(&configMaps[i]); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.phase(what, options, func() {})
+}
+
 // phase plans, with the operator's key of digests and without, lets it happen, and compares.
 func (r *replay) phase(name string, options plan.Options, happen func()) {
 	r.t.Helper()
-	options.Cluster, options.Registry = r.client, r.registry
+	options.Cluster, options.Registry, options.Templating = r.client, r.registry, true
 	options.Transport = func(string) http.RoundTripper { return r.wire }
 	options = options.WithUIDs(uidOf)
 	options.DigestKey = []byte(digestKey)
@@ -284,15 +316,12 @@ func (r *replay) phase(name string, options plan.Options, happen func()) {
 	options.DigestKey = nil
 	withoutKey := r.plan(options)
 
-	before := r.sim.APIs()
-	recordedBefore := map[string]string{}
-	for _, api := range r.list() {
-		recordedBefore[translate.FullName(&api)] = translate.RecordedID(&api)
-	}
+	before := r.look()
 	r.wire.reset()
 	happen()
 	left := r.settle()
-	done := r.verdicts(left, before, recordedBefore)
+	served := before.served(r.configMaps())
+	done := r.verdicts(left, before, served)
 
 	for title, planned := range map[string]made{"with the key": withKey, "without the key": withoutKey} {
 		for object, verdict := range planned.verdicts {
@@ -305,14 +334,79 @@ func (r *replay) phase(name string, options plan.Options, happen func()) {
 			}
 		}
 		r.compareWire(name+", "+title, planned)
+		if diff := gocmp.Diff(planned.served, served); diff != "" {
+			r.t.Errorf("%s, %s: ConfigMaps of gateways (-planned +done):\n%s", name, title, diff)
+		}
 	}
+}
+
+// seen is what there was before the operator worked.
+type seen struct {
+	apis []simulator.APIState
+	// recorded are the ids of resources by their namespace/name.
+	recorded   map[string]string
+	configMaps map[string]string
+}
+
+func (r *replay) look() seen {
+	r.t.Helper()
+	s := seen{apis: r.sim.APIs(), recorded: map[string]string{}, configMaps: r.configMaps()}
+	for _, api := range r.list() {
+		s.recorded[translate.FullName(&api)] = translate.RecordedID(&api)
+	}
+	return s
+}
+
+// configMaps are those that gateways read, by namespace/name, with what they read.
+func (r *replay) configMaps() map[string]string {
+	r.t.Helper()
+	found := map[string]string{}
+	for _, configMap := range r.listConfigMaps() {
+		content, err := json.Marshal(configMap.Data)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		found[configMap.Namespace+"/"+configMap.Name] = string(content)
+	}
+	return found
+}
+
+func (r *replay) listConfigMaps() []corev1.ConfigMap {
+	r.t.Helper()
+	var list corev1.ConfigMapList
+	if err := r.client.List(r.t.Context(), &list, client.MatchingLabels{gateway.ManagedByLabel: gateway.ManagedByValue}); err != nil {
+		r.t.Fatal(err)
+	}
+	return list.Items
+}
+
+// served tells what became of the ConfigMaps of gateways.
+func (s seen) served(after map[string]string) map[string]string {
+	done := map[string]string{}
+	for name, content := range after {
+		before, existed := s.configMaps[name]
+		switch {
+		case !existed:
+			done[name] = "create"
+		case before != content:
+			done[name] = "update"
+		}
+	}
+	for name := range s.configMaps {
+		if _, there := after[name]; !there {
+			done[name] = "delete"
+		}
+	}
+	return done
 }
 
 type made struct {
 	verdicts map[string]plan.Verdict
 	bodies   map[string]bool
 	deleted  []string
-	text     string
+	// served are the operations on ConfigMaps of gateways by their namespace/name.
+	served map[string]string
+	text   string
 }
 
 func (r *replay) plan(options plan.Options) made {
@@ -329,7 +423,7 @@ func (r *replay) plan(options plan.Options) made {
 	if diff := gocmp.Diff(before, r.sim.APIs()); diff != "" {
 		r.t.Fatalf("the plan changed APIs (-before +after):\n%s", diff)
 	}
-	result := made{verdicts: map[string]plan.Verdict{}, bodies: r.wire.bodies(true)}
+	result := made{verdicts: map[string]plan.Verdict{}, bodies: r.wire.bodies(true), served: map[string]string{}}
 	var text bytes.Buffer
 	if err := report.Text(&text, plan.TextOptions{}); err != nil {
 		r.t.Fatal(err)
@@ -339,7 +433,10 @@ func (r *replay) plan(options plan.Options) made {
 		for _, object := range c.Objects {
 			result.verdicts[object.Namespace+"/"+object.Name] = object.Verdict
 			for _, write := range object.Writes {
-				if write.Operation == "delete" {
+				switch {
+				case write.ConfigMap != "":
+					result.served[write.ConfigMap] = write.Operation
+				case write.Operation == "delete":
 					result.deleted = append(result.deleted, write.ID)
 				}
 			}
@@ -385,17 +482,14 @@ func (r *replay) settle() map[string]v1alpha1.ApiDefinition {
 	r.t.Helper()
 	left := map[string]v1alpha1.ApiDefinition{}
 	for range 3 {
-		var contexts v1alpha1.ManagementContextList
-		if err := r.client.List(r.t.Context(), &contexts); err != nil {
-			r.t.Fatal(err)
-		}
-		for i := range contexts.Items {
-			_, _ = r.contexts.Reconcile(r.t.Context(), &contexts.Items[i])
-		}
+		each(r, &v1alpha1.ManagementContextList{}, r.contexts)
+		each(r, &v1alpha1.ApiResourceList{}, r.resources)
+		each(r, &v1alpha1.NotificationList{}, r.notifications)
 		for _, api := range r.list() {
 			_, _ = r.apis.Reconcile(r.t.Context(), &api)
 			left[translate.FullName(&api)] = api
 		}
+		each(r, &v1alpha1.GroupList{}, r.groups)
 	}
 	for _, api := range r.list() {
 		left[translate.FullName(&api)] = api
@@ -403,13 +497,42 @@ func (r *replay) settle() map[string]v1alpha1.ApiDefinition {
 	return left
 }
 
-// verdicts tell what the operator did, from what it sent and the conditions that it wrote.
-func (r *replay) verdicts(left map[string]v1alpha1.ApiDefinition, before []simulator.APIState, recordedBefore map[string]string) map[string]plan.Verdict {
+func each[T lifecycle.Object](r *replay, list client.ObjectList, reconciler *lifecycle.Reconciler[T]) {
+	r.t.Helper()
+	if err := r.client.List(r.t.Context(), list); err != nil {
+		r.t.Fatal(err)
+	}
+	err := meta.EachListItem(list, func(item runtime.Object) error {
+		_, _ = reconciler.Reconcile(r.t.Context(), item.(T).DeepCopyObject().(T))
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// verdicts tell what the operator did, from what it sent, the ConfigMaps that it wrote and the conditions.
+func (r *replay) verdicts(left map[string]v1alpha1.ApiDefinition, before seen, served map[string]string) map[string]plan.Verdict {
 	verdicts := map[string]plan.Verdict{}
 	for name, api := range left {
-		verdicts[name] = r.verdict(&api, before, recordedBefore[name])
+		verdict := r.verdict(&api, before.apis, before.recorded[name])
+		if verdict == plan.VerdictNone && served[name] != "" {
+			verdict = servedVerdict(&api, served[name])
+		}
+		verdicts[name] = verdict
 	}
 	return verdicts
+}
+
+// servedVerdict is that of an API of which nothing was done but in its ConfigMap.
+func servedVerdict(api *v1alpha1.ApiDefinition, operation string) plan.Verdict {
+	switch {
+	case !api.DeletionTimestamp.IsZero():
+		return plan.VerdictDelete
+	case operation == "create" && api.Spec.ContextRef == nil:
+		return plan.VerdictCreate
+	}
+	return plan.VerdictUpdate
 }
 
 func (r *replay) verdict(api *v1alpha1.ApiDefinition, before []simulator.APIState, recordedBefore string) plan.Verdict {
@@ -526,9 +649,10 @@ func (w *wire) writes() []string {
 	return found
 }
 
+// bodies are the APIs that were sent: Groups aren't planned.
 func (w *wire) bodies(dryRun bool) map[string]bool {
 	found := map[string]bool{}
-	for _, e := range w.exchanges(func(e exchange) bool { return strings.HasSuffix(e.uri, fmt.Sprintf("dryRun=%t", dryRun)) }) {
+	for _, e := range w.exchanges(func(e exchange) bool { return strings.HasSuffix(e.uri, fmt.Sprintf("/import-crd?dryRun=%t", dryRun)) }) {
 		canonical, _ := json.Marshal(decode(e.body))
 		found[string(canonical)] = true
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/model"
@@ -23,6 +25,9 @@ type trace struct {
 	hints []mapi.Finding
 	// last is what was seen last at each place.
 	last map[mapi.Place]sight
+	// served is the ConfigMap of the API that was read last, configMap what would become of it; nil when nothing would.
+	served    *corev1.ConfigMap
+	configMap *configMapWrite
 }
 
 // write is one recorded write.
@@ -200,13 +205,27 @@ func (r *recorder) recorded(match func(model.API) bool) (mapi.Observation, bool)
 	for _, one := range r.written[r.place] {
 		if match(one.want) {
 			return mapi.Observation{
-				Exists: true, Managed: true, Name: one.want.Name, Owner: one.want.Cluster,
+				Exists: true, Managed: true, Name: one.want.Name, Owner: first(ownersOf(one.want)), Owners: ownersOf(one.want),
 				Ref:      mapi.Ref{Key: one.want.Key, ID: one.want.ID, Parts: planIDs(one.want)},
 				Snapshot: one,
 			}, true
 		}
 	}
 	return mapi.Observation{}, false
+}
+
+// ownersOf are the clusters whose marks an API would bear.
+func ownersOf(want model.API) []string {
+	owners := append([]string{want.Cluster}, want.Sharers...)
+	slices.Sort(owners)
+	return slices.Compact(slices.DeleteFunc(owners, func(owner string) bool { return owner == "" }))
+}
+
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
 }
 
 // planIDs are the ids of the plans by their crossIds, as they were asked for.

@@ -28,7 +28,7 @@ const (
 	ExitChanges = 2
 )
 
-// Report is a plan. Its values are masked: it holds no secrets that mask recognises.
+// Report is a plan. Its values are masked: it holds no secrets that mask recognises, and nothing that was rendered from a template.
 type Report struct {
 	APIVersion string    `json:"apiVersion"`
 	Kind       string    `json:"kind"`
@@ -92,13 +92,13 @@ type Verdict string
 const (
 	// VerdictCreate: nothing is there, and the API would be created.
 	VerdictCreate Verdict = "create"
-	// VerdictUpdate: the resource's own API would be written.
+	// VerdictUpdate: the resource's own API would be written, or what gateways of this cluster read of it.
 	VerdictUpdate Verdict = "update"
 	// VerdictTakeOver: an API that was there before would become the resource's; it is written if there are changes.
 	VerdictTakeOver Verdict = "takeOver"
 	// VerdictMove: the API would be deleted where it was, and created or written where it goes.
 	VerdictMove Verdict = "move"
-	// VerdictDelete: the API would be deleted.
+	// VerdictDelete: the API would be deleted, or what gateways of this cluster read of it.
 	VerdictDelete Verdict = "delete"
 	// VerdictNone: nothing would be written.
 	VerdictNone Verdict = "none"
@@ -131,6 +131,9 @@ type Object struct {
 	Warnings []string  `json:"warnings,omitempty"`
 	// Fault is why it is waiting, refused or unknown.
 	Fault *Fault `json:"fault,omitempty"`
+
+	// held is true for what is paused: nothing would be done, which isn't the same as that nothing has to be.
+	held bool
 }
 
 // Write is a request that would change something.
@@ -144,6 +147,9 @@ type Write struct {
 	ID      string `json:"id"`
 	// Checked is true when the management API was asked by a dry run.
 	Checked bool `json:"checked"`
+	// ConfigMap is namespace/name of a ConfigMap of this cluster that its gateways read the API from. Then the members before are
+	// empty, but for Operation.
+	ConfigMap string `json:"configMap,omitempty"`
 }
 
 // Change is one field with another value than before.
@@ -183,6 +189,9 @@ func faultOf(err error) *Fault {
 func findingsOf(found []mapi.Finding) []Finding {
 	var findings []Finding
 	for _, f := range found {
+		if f.Severity == mapi.Info {
+			continue // it is for programs
+		}
 		findings = append(findings, Finding{Path: f.Path, Severity: f.Severity.String(), Reason: f.Reason, Message: f.Message})
 	}
 	return findings

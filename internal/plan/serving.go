@@ -6,14 +6,24 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/gateway"
+)
+
+// Operations of writes.
+const (
+	operationCreate = "create"
+	operationUpdate = "update"
+	operationDelete = "delete"
 )
 
 // configMapWrite is a recorded write of the ConfigMap that gateways of this cluster read an API from.
@@ -23,6 +33,53 @@ type configMapWrite struct {
 	key       client.ObjectKey
 	// before and after are what gateways read; nil where there is nothing.
 	before, after *corev1.ConfigMap
+}
+
+// definitionKey is where gateways find the API in their ConfigMap (shared/reference/gko-compatibility.md part 3).
+const definitionKey = "definition"
+
+// changes are the fields of the API that gateways would read another value of.
+func (w *configMapWrite) changes() []Change {
+	if w.before == nil || w.after == nil {
+		return nil
+	}
+	var before, after map[string]any
+	// What isn't JSON is replaced as a whole.
+	_ = utiljson.Unmarshal([]byte(w.before.Data[definitionKey]), &before)
+	if utiljson.Unmarshal([]byte(w.after.Data[definitionKey]), &after) != nil {
+		return nil
+	}
+	return changesOf(after, documentDifferences(after, before), nil)
+}
+
+// judgeServing is met when the management API has what is wanted, or isn't asked, and the gateways of this cluster read something else.
+func (p *planner) judgeServing(one *planned, object *Object) {
+	served := one.trace.configMap
+	if served == nil || object.Verdict != VerdictNone && object.Verdict != VerdictDrift {
+		return
+	}
+	if object.Verdict == VerdictDrift {
+		object.Warnings = append(object.Warnings, object.Reason)
+	}
+	object.Verdict = VerdictUpdate
+	switch served.operation {
+	case operationCreate:
+		object.Reason = "its ConfigMap doesn't exist yet"
+		if one.settled() {
+			object.Reason = "its ConfigMap was deleted elsewhere"
+		}
+		if wanted, err := p.remembered(one.target); err == nil && one.api.Spec.ContextRef == nil {
+			object.Verdict, object.Changes = VerdictCreate, p.additions(one, wanted)
+		}
+	case operationUpdate:
+		object.Reason = "the wanted state changes"
+		if one.settled() {
+			object.Reason = "its ConfigMap isn't as wanted"
+		}
+		object.Changes = served.changes()
+	case operationDelete:
+		object.Reason = "no gateway of this cluster is to read it any more"
+	}
 }
 
 // serving is the client of the operator's publisher: it reads the cluster, and what it is told to write goes to the trace.
@@ -57,21 +114,21 @@ func (serving) Patch(context.Context, client.Object, client.Patch, ...client.Pat
 }
 
 // Create implements client.Writer.
-func (s serving) Create(ctx context.Context, object client.Object, _ ...client.CreateOption) error {
-	return s.record(ctx, "create", object)
+func (serving) Create(ctx context.Context, object client.Object, _ ...client.CreateOption) error {
+	return record(ctx, operationCreate, object)
 }
 
 // Update implements client.Writer.
-func (s serving) Update(ctx context.Context, object client.Object, _ ...client.UpdateOption) error {
-	return s.record(ctx, "update", object)
+func (serving) Update(ctx context.Context, object client.Object, _ ...client.UpdateOption) error {
+	return record(ctx, operationUpdate, object)
 }
 
 // Delete implements client.Writer.
-func (s serving) Delete(ctx context.Context, object client.Object, _ ...client.DeleteOption) error {
-	return s.record(ctx, "delete", object)
+func (serving) Delete(ctx context.Context, object client.Object, _ ...client.DeleteOption) error {
+	return record(ctx, operationDelete, object)
 }
 
-func (s serving) record(ctx context.Context, operation string, object client.Object) error {
+func record(ctx context.Context, operation string, object client.Object) error {
 	configMap, ok := object.(*corev1.ConfigMap)
 	if !ok {
 		return errWrites
@@ -79,11 +136,11 @@ func (s serving) record(ctx context.Context, operation string, object client.Obj
 	trace := traceOf(ctx)
 	one := &configMapWrite{operation: operation, key: client.ObjectKeyFromObject(object), before: trace.served, after: configMap.DeepCopy()}
 	switch {
-	case operation == "delete":
+	case operation == operationDelete:
 		one.after = nil
 	case trace.configMap != nil:
-		one.operation = "update" // an immutable one is deleted and made again
-	case operation == "create":
+		one.operation = operationUpdate // an immutable one is deleted and made again
+	case operation == operationCreate:
 		one.before = nil
 	}
 	trace.configMap = one
@@ -117,6 +174,16 @@ func (l *listing) read(ctx context.Context) {
 		for _, item := range list.Items {
 			l.found[client.ObjectKeyFromObject(&item)] = item
 		}
+	}
+}
+
+// noteConfigMaps says what isn't known, where there are local APIs at all.
+func (p *planner) noteConfigMaps() {
+	isLocal := func(api *v1alpha1.ApiDefinition) bool { return api != nil && api.Spec.Local }
+	local := slices.ContainsFunc(all[*v1alpha1.ApiDefinition](p.world.apis), isLocal) ||
+		slices.ContainsFunc(p.targets, func(t *target) bool { return isLocal(t.live) })
+	if p.served.err != nil && local {
+		p.notef("ConfigMaps that are left of APIs which aren't local aren't seen: %v; ask for the right to list them", p.served.err)
 	}
 }
 

@@ -23,7 +23,7 @@ func resource(namespace, name, crossID string) *v1alpha1.ApiDefinition {
 
 func newTestSnapshot(t *testing.T, cluster client.Reader, apis ...*v1alpha1.ApiDefinition) *snapshot {
 	t.Helper()
-	s, err := newSnapshot(t.Context(), cluster, nil)
+	s, err := newSnapshot(t.Context(), newLive(cluster), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +81,26 @@ func TestSnapshotKeepsItsObjectsToItself(t *testing.T) {
 	if err := s.Get(t.Context(), client.ObjectKey{Namespace: "a", Name: "one"}, &read); err != nil || read.Spec.CrossID != "x" {
 		t.Errorf("%v, crossId %q: what was put in belongs to its caller", err, read.Spec.CrossID)
 	}
-	read.Spec.CrossID = "patched"
-	if err := s.Patch(t.Context(), &read, nil); err != nil {
+}
+
+// What a controller patches is a copy whose templates are rendered.
+func TestSnapshotPatchesMetadataOnly(t *testing.T) {
+	s := newTestSnapshot(t, nil, resource("a", "one", "x"))
+	patched := resource("a", "one", "rendered")
+	patched.Annotations, patched.Finalizers, patched.Status.ID = map[string]string{"claim": "1"}, []string{"f"}, "unwritten"
+	if err := s.Patch(t.Context(), patched, nil); err != nil {
 		t.Fatal(err)
 	}
 	var list v1alpha1.ApiDefinitionList
-	if err := s.List(t.Context(), &list, client.MatchingFields{"apisync.crossId": "patched"}); err != nil || len(list.Items) != 1 {
-		t.Errorf("%v, %d found: a patch changes the indexes too", err, len(list.Items))
+	if err := s.List(t.Context(), &list, client.MatchingFields{"apisync.crossId": "x"}); err != nil || len(list.Items) != 1 {
+		t.Fatalf("%v, %d found: the spec must stay as it was stored", err, len(list.Items))
+	}
+	got := list.Items[0]
+	if got.Annotations["claim"] != "1" || len(got.Finalizers) != 1 || got.Spec.CrossID != "x" || got.Status.ID != "" {
+		t.Errorf("annotations %v, finalizers %v, crossId %q, id %q", got.Annotations, got.Finalizers, got.Spec.CrossID, got.Status.ID)
+	}
+	if err := s.Patch(t.Context(), resource("a", "missing", ""), nil); err == nil {
+		t.Error("what isn't there can't be patched")
 	}
 }
 

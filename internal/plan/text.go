@@ -151,7 +151,7 @@ func (c *Context) title() string {
 
 // isDull is met by what nobody needs to look at.
 func (o *Object) isDull() bool {
-	return o.Verdict == VerdictNone && len(o.Warnings)+len(o.Findings) == 0
+	return o.Verdict == VerdictNone && !o.held && len(o.Warnings)+len(o.Findings) == 0
 }
 
 func (w *textWriter) object(o *Object) {
@@ -165,9 +165,7 @@ func (w *textWriter) object(o *Object) {
 		w.fault(3, "", o.Fault)
 	}
 	w.changes(o)
-	if o.Verdict == VerdictMove || o.Verdict == VerdictDelete {
-		w.writes(o)
-	}
+	w.writes(o)
 	for _, f := range o.Findings {
 		w.line(3, yellow, "! "+f.text())
 	}
@@ -223,9 +221,15 @@ func (w *textWriter) fault(indent int, prefix string, f *Fault) {
 	w.line(indent, red, "x "+text)
 }
 
+// writes tells of ConfigMaps, and of APIs where the verdict doesn't tell all.
 func (w *textWriter) writes(o *Object) {
 	for _, one := range o.Writes {
-		w.line(3, plain, fmt.Sprintf("%s API %s in %s (%s, %s)", one.Operation, one.ID, one.Context, one.BaseURL, one.Scope))
+		switch {
+		case one.ConfigMap != "":
+			w.line(3, plain, fmt.Sprintf("%s ConfigMap %s of the gateways of this cluster", one.Operation, one.ConfigMap))
+		case o.Verdict == VerdictMove, o.Verdict == VerdictDelete:
+			w.line(3, plain, fmt.Sprintf("%s API %s in %s (%s, %s)", one.Operation, one.ID, one.Context, one.BaseURL, one.Scope))
+		}
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/apisync/apisync/internal/fault"
 )
 
 const (
@@ -108,7 +106,7 @@ func decode[T any](document map[string]any) (T, error) {
 	}
 	if err != nil {
 		var none T
-		return none, fault.New(fault.Terminal, fault.ReasonTemplate, "%s: what its templates render to doesn't fit a field; use templates in fields of free text only", root)
+		return none, problem("%s: what its templates render to doesn't fit a field; use templates in fields of free text only", root)
 	}
 	return spec, nil
 }

@@ -126,11 +126,15 @@ func nextVerb(format string) (verb, string) {
 func widest(args []any) int {
 	most := 0
 	for _, arg := range args {
-		switch value := reflect.ValueOf(arg); {
-		case value.CanInt():
-			most = max(most, int(min(max(value.Int(), -value.Int()), maxWidth)))
-		case value.CanUint():
-			most = max(most, int(min(value.Uint(), maxWidth)))
+		switch value := arg.(type) {
+		case int:
+			most = max(most, min(max(value, -value), maxWidth))
+		case byte: // of a string's index
+			most = max(most, int(value))
+		default:
+			if v := reflect.ValueOf(arg); v.CanInt() || v.CanUint() {
+				most = maxWidth // Templates have no other whole numbers.
+			}
 		}
 	}
 	return most

@@ -125,7 +125,7 @@ func FuzzRedact(f *testing.F) {
 	f.Fuzz(func(t *testing.T, one, two, three, text string) {
 		values := []string{one, two, three}
 		clean := template.NewRedactor(values)
-		for _, part := range strings.Split(clean(text), "[redacted]") {
+		for part := range strings.SplitSeq(clean(text), "[redacted]") {
 			for _, value := range values {
 				if len(value) >= 3 && strings.TrimSpace(value) != "" && holds(part, value) {
 					t.Errorf("%q is left in %q of %q", value, part, text)

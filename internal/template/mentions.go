@@ -17,8 +17,8 @@ type Mentions struct {
 	Dynamic bool
 }
 
-// MentionsOf tells what the templates in the strings of spec mention, whether or not rendering gets there. Strings that can't be parsed
-// mention nothing. Only the templates are looked at, and nothing of them is evaluated.
+// MentionsOf tells what the templates in the strings of spec mention, whether or not rendering gets there. Strings that can't be
+// parsed mention nothing. Only the templates are looked at, and nothing of them is evaluated.
 func MentionsOf(spec any) Mentions {
 	_, sites, err := templated(spec)
 	if err != nil || tooMany(sites) {

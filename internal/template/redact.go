@@ -14,12 +14,12 @@ import (
 // mark stands where a value was.
 const mark = "[redacted]"
 
-// NewRedactor gives a function that replaces values in a text by [redacted], in any letter case, as they are and in the forms that
-// they take in URLs, JSON, HTML, Go and base64, without the white space around them, and line by line. Values of less than 3 bytes are
-// only replaced where they stand as words, and blank ones never. Without values the function gives the text back. It is safe for
-// concurrent use, never fails, and is cheap until it is called first.
+// NewRedactor gives a function that replaces values in a text by [redacted], in any letter case, as they are and in the forms
+// that they take in URLs, JSON, HTML, Go and base64, without the white space around them, and line by line. Values of less than
+// 3 bytes are only replaced where they stand as words, and blank ones never. Without values the function gives the text back. It
+// is safe for concurrent use, never fails, and is cheap until it is called first.
 //
-// A part of a value isn't found, so clean a text before you shorten it.
+// A part of a value isn't found, except for the begin of one that was cut off before an ellipsis.
 func NewRedactor(values []string) func(text string) string {
 	values = slices.DeleteFunc(slices.Clone(values), func(value string) bool { return strings.TrimSpace(value) == "" })
 	if len(values) == 0 {
@@ -40,6 +40,8 @@ type matcher struct {
 	byStart map[start][]form
 	// exact are those that aren't valid UTF-8, which may begin and end within a letter of the text.
 	exact []form
+	// longestForm is the length in bytes of the longest form.
+	longestForm int
 }
 
 // start are the first letters of a form or of a text, folded; none for those that it doesn't have.
@@ -66,6 +68,7 @@ func newMatcher(values []string) matcher {
 				continue
 			}
 			seen[f] = struct{}{}
+			m.longestForm = max(m.longestForm, len(f.text))
 			at, _ := startOf(f.text)
 			m.byStart[at] = append(m.byStart[at], f)
 			if !utf8.ValidString(f.text) {
@@ -92,7 +95,7 @@ func startOf(text string) (start, int) {
 
 // redact replaces all that is found. Finds that overlap or touch become one mark, so that no part of them is left.
 func (m matcher) redact(text string) string {
-	found := beyondMarks(text, m.find(text))
+	found := beyondMarks(text, append(m.find(text), m.cutOff(text)...))
 	if len(found) == 0 {
 		return text
 	}
@@ -170,6 +173,52 @@ func (m matcher) find(text string) []span {
 	return found
 }
 
+// shortestCut is the length in bytes from which the begin of a value counts as one that was cut off.
+const shortestCut = 4
+
+// cutOff finds the begins of values right before an ellipsis: whoever shortened the text didn't know of them.
+func (m matcher) cutOff(text string) []span {
+	var found []span
+	for _, ellipsis := range []string{"…", "..."} {
+		for end := 0; ; end += len(ellipsis) {
+			i := strings.Index(text[end:], ellipsis)
+			if i < 0 {
+				break
+			}
+			end += i
+			if from := m.beganAt(text[:end]); from < end {
+				found = append(found, span{from, end})
+			}
+		}
+	}
+	return found
+}
+
+// beganAt gives where the longest begin of a value starts with which the text ends, or its end.
+func (m matcher) beganAt(text string) int {
+	for from := max(0, len(text)-m.longestForm); from <= len(text)-shortestCut; from++ {
+		if from > 0 && !utf8.RuneStart(text[from]) {
+			continue
+		}
+		first, letters := startOf(text[from:])
+		if letters < len(first) {
+			break
+		}
+		for _, f := range m.byStart[first] {
+			if !f.word && beginsWith(f.text, text[from:]) {
+				return from
+			}
+		}
+	}
+	return len(text)
+}
+
+// beginsWith tells whether a value begins with a text in any letter case.
+func beginsWith(value, text string) bool {
+	_, ok := prefix(value, text)
+	return ok
+}
+
 // widened takes letters of the text as a whole that a span begins or ends within.
 func widened(text string, s span) span {
 	from, _ := around(text, s.from)
@@ -203,8 +252,8 @@ func (m matcher) longest(text string, from int) int {
 	return end
 }
 
-// prefix tells whether text begins with wanted in any letter case, and the length of what is there instead: letters of different case
-// may take a different number of bytes.
+// prefix tells whether text begins with wanted in any letter case, and the length of what is there instead: letters of different
+// case may take a different number of bytes.
 func prefix(text, wanted string) (length int, ok bool) {
 	for wanted != "" {
 		if length == len(text) {

@@ -41,7 +41,8 @@ func TestRedact(t *testing.T) {
 		"blank":                {"white space isn't a value", []string{" ", "\n", ""}, "a b\nc", "a b\nc"},
 		"without space around": {"files often end with a line feed", []string{" tok-one\n"}, "<tok-one>", "<[redacted]>"},
 		"lines":                {"a part of a certificate may be quoted", []string{"-----BEGIN-----\r\n  MIIabcdef  \nshort\n"}, "a MIIabcdef b short -----begin-----", "a [redacted] b short [redacted]"},
-		"marks":                {"they stay as they are", []string{"redacted", "[redacted]", "red", "]"}, "[redacted] redacted red x]", "[redacted] [redacted] [redacted] x]"},
+		"marks":                {"they stay as they are", []string{"redacted", "red", "]"}, "[redacted] redacted red x]", "[redacted] [redacted] [redacted] x]"},
+		"partly in a mark":     {"no part of the mark is left", []string{"d]x"}, "[redacted]xy", "[redacted]y"},
 		"no UTF-8":             {"bytes that are no letters show as they are, or as the sign for those", []string{"a\xffb\xc3"}, "xa\xffb\xc3y xa\ufffdb\ufffdy", "x[redacted]y x[redacted]y"},
 		"part of a letter":     {"the letter goes as a whole", []string{"\xa9abc\xc3"}, "éabcéx", "[redacted]x"},
 		"nothing":              {"no text", []string{"abc"}, "", ""},
@@ -63,7 +64,7 @@ func TestRedact(t *testing.T) {
 
 // TestRedactForms: values are seen in the forms that other programs write them in.
 func TestRedactForms(t *testing.T) {
-	const value = "a\"b'c/d+e&f<g>h i\\j\tké?="
+	const value = "a\"b'c/d+e&f<g>h i\\j\tké?=:@"
 	asJSON, err := json.Marshal(value)
 	if err != nil {
 		t.Fatal(err)
@@ -136,4 +137,24 @@ func BenchmarkRedact(b *testing.B) {
 			clean(text)
 		}
 	})
+}
+
+// A management API, or the back end that reads from it, shortens long texts without knowing of values.
+func TestValuesThatWereCutOffAreRedacted(t *testing.T) {
+	redact := template.NewRedactor([]string{"correct-horse-battery", "xy"})
+	cases := map[string]struct{ why, text, want string }{
+		"cut off":         {"half of a secret is a secret", "path /correct-hor… exists", "path /[redacted]… exists"},
+		"in another case": {"servers change it", "header CORRECT-HORSE-BATT...", "header [redacted]..."},
+		"hardly anything": {"a few letters reveal nothing, and would shred messages", "the cor…", "the cor…"},
+		"not the begin":   {"only the end of a text is cut off", "battery…", "battery…"},
+		"no ellipsis":     {"nothing was cut off", "correct-ho exists", "correct-ho exists"},
+		"whole":           {"it is found anyway", "correct-horse-battery…", "[redacted]…"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := redact(c.text); got != c.want {
+				t.Errorf("got %q, want %q: %s", got, c.want, c.why)
+			}
+		})
+	}
 }

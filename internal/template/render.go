@@ -100,6 +100,9 @@ func (r *renderer) spend(text string) error {
 	return nil
 }
 
+// notShown ends a message that would be longer if it were safe.
+const notShown = " (more isn't shown, since it may hold a value that was looked up)"
+
 // passed marks an error that comes through the engine and has nothing to do with it.
 type passed struct{ error }
 
@@ -138,8 +141,8 @@ func (x *run) execute(ctx context.Context, text string) (err error) {
 	return problem("the template fails %s", withoutNoise(x.message(err), text))
 }
 
-// message is what the engine says. Where something was looked up, it isn't told what a function complains about: some quote their
-// arguments.
+// message is what the engine says. Where something was looked up, it isn't told what a function complains about: some quote
+// their arguments.
 func (x *run) message(err error) string {
 	failed, ok := errors.AsType[gotemplate.ExecError](err)
 	if !ok {
@@ -153,7 +156,7 @@ func (x *run) message(err error) string {
 	if !ok {
 		before = "in a function"
 	}
-	return before + " (the reason isn't shown, since it may hold a value that was looked up)"
+	return before + notShown
 }
 
 // Write takes literal text and the output of actions, one write for each. The engine writes literal text from the tree itself, and
@@ -175,8 +178,8 @@ func (x *run) Write(text []byte) (int, error) {
 	return x.out.WriteString(piece)
 }
 
-// remember keeps what must not be shown: pieces and the whole, unless nothing was looked up or the whole is nothing but what stands in
-// the template.
+// remember keeps what must not be shown: pieces and the whole, unless nothing was looked up or the whole is nothing but what stands
+// in the template.
 func (x *run) remember() {
 	if !x.lookedUp {
 		return
@@ -222,7 +225,7 @@ func (x *run) find(ctx context.Context, kind Kind, argument string) (string, err
 		return "", passed{found.err}
 	}
 	return "", passed{fault.Redact(found.err, func(string) string {
-		return fmt.Sprintf("the name or key that the template computes for %s can't be looked up; it isn't shown, since it may hold a value that was looked up", kind)
+		return fmt.Sprintf("the name or key that the template computes for %s can't be looked up%s", kind, notShown)
 	})}
 }
 
@@ -252,7 +255,8 @@ func badArgument(kind Kind, argument string, isLiteral bool) error {
 	if !isLiteral {
 		return problem("what the template computes for %s isn't of the form name/key", kind)
 	}
-	return problem("%s %s isn't of the form name/key, such as %s \"my-name/my-key\"", kind, abbreviated(fmt.Sprintf("%q", argument)), kind)
+	shown := abbreviated(fmt.Sprintf("%q", argument))
+	return problem("%s %s isn't of the form name/key, such as %s \"my-name/my-key\"", kind, shown, kind)
 }
 
 // finding is what is wrong with the string at a path.

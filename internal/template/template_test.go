@@ -227,7 +227,7 @@ func asJSON(t *testing.T, value any) string {
 
 func TestRenderProblems(t *testing.T) {
 	const syntax = ". Where [[ is meant as it is, write [[ \"[[\" ]]"
-	const hidden = " (the reason isn't shown, since it may hold a value that was looked up)"
+	const hidden = " (more isn't shown, since it may hold a value that was looked up)"
 	const rangeRefused = "spec.description: the template uses range, which is refused: it can repeat for ever and hold a worker; write out what it would repeat"
 	const refused = ", which is refused: templates that use each other can run for ever and hold a worker; write the text where it is used"
 	cases := map[string]struct {
@@ -262,7 +262,7 @@ func TestRenderProblems(t *testing.T) {
 		"computed":            {"a value isn't repeated", "[[ secret (secret `creds/token`) ]]", "spec.description: what the template computes for secret isn't of the form name/key", fault.Terminal, fault.ReasonTemplate},
 		"missing":             {"the kind is the Lookup's", "[[ secret `late/key` ]]", "spec.description: secret late doesn't exist; create it", fault.Waiting, fault.ReasonReference},
 		"missing key":         {"the kind is the Lookup's", "[[ secret `creds/other` ]]", "spec.description: key other of secret creds is missing; add it", fault.Terminal, fault.ReasonTemplate},
-		"missing, of a value": {"a name that was made of a value isn't repeated", "[[ secret (printf `%s/x` (secret `creds/token`)) ]]", "spec.description: the name or key that the template computes for secret can't be looked up; it isn't shown, since it may hold a value that was looked up", fault.Waiting, fault.ReasonReference},
+		"missing, of a value": {"a name that was made of a value isn't repeated", "[[ secret (printf `%s/x` (secret `creds/token`)) ]]", "spec.description: the name or key that the template computes for secret can't be looked up" + hidden, fault.Waiting, fault.ReasonReference},
 		"missing, of text":    {"a name that was made of text is", "[[ secret (printf `%s/x` `late`) ]]", "spec.description: secret late doesn't exist; create it", fault.Waiting, fault.ReasonReference},
 		"execution":           {"the engine's message, without its name for the template", "[[ index `abc` 5 ]]", "spec.description: the template fails at <index `abc` 5>: error calling index: index out of range: 5", fault.Terminal, fault.ReasonTemplate},
 		"execution, hidden":   {"the number is part of a value", "[[ index `abc` (index (secret `creds/token`) 0) ]]", "spec.description: the template fails at <index `abc` (index (secret `creds/token`) 0)>: error calling index" + hidden, fault.Terminal, fault.ReasonTemplate},
@@ -288,6 +288,18 @@ func TestRenderProblems(t *testing.T) {
 				t.Errorf("beside an error there is a spec:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLongMessages: a status isn't the place for a whole template; where it fails and why is enough.
+func TestLongMessages(t *testing.T) {
+	_, err := template.Render(t.Context(), spec{Description: "[[ index `" + strings.Repeat("x", 5000) + "` 9999 ]]"}, nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	message := err.Error()
+	if len(message) > 400 || !strings.HasPrefix(message, "spec.description: the template fails at <index `xxx") || !strings.HasSuffix(message, "index out of range: 9999") {
+		t.Errorf("got %s", message)
 	}
 }
 
@@ -362,17 +374,40 @@ func TestRetryAfterPassesThrough(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	asked := 0
-	lookup := func(ctx context.Context, _ template.Kind, _, _ string) (string, error) {
-		asked++
-		cancel()
-		return "", fault.Wrap(fault.Transient, fault.ReasonReference, ctx.Err())
+	cases := map[string]struct {
+		reason string
+		err    error
+	}{
+		"the look-up fails":    {"why it fails doesn't matter", fault.Wrap(fault.Terminal, fault.ReasonReference, context.Canceled)},
+		"the look-up succeeds": {"it may not have noticed", nil},
 	}
-	in := spec{Description: "[[ secret `a/b` ]]", Plans: []plan{{Name: "[[ secret `a/c` ]]"}}}
-	_, err := template.Render(ctx, in, lookup)
-	if !errors.Is(err, context.Canceled) || fault.KindOf(err) != fault.Transient || asked != 1 {
-		t.Errorf("asked %d times, error %v of kind %s; want the end at once, by the context", asked, err, fault.KindOf(err))
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			asked := 0
+			lookup := func(context.Context, template.Kind, string, string) (string, error) {
+				asked++
+				cancel()
+				return "value", c.err
+			}
+			in := spec{Description: "[[ secret `a/b` ]]", Plans: []plan{{Name: "[[ secret `a/c` ]]"}}}
+			_, err := template.Render(ctx, in, lookup)
+			if !errors.Is(err, context.Canceled) || fault.KindOf(err) != fault.Transient || asked != 1 {
+				t.Errorf("%s: asked %d times, error %v of kind %s; want the end at once, by the context", c.reason, asked, err, fault.KindOf(err))
+			}
+		})
+	}
+}
+
+// TestBracketsByNumber: a part of a spec that is kept as text may spell the brackets in another way.
+func TestBracketsByNumber(t *testing.T) {
+	in := spec{Configuration: json.RawMessage(`{"a":"\u005B\u005b secret ` + "`creds/token`" + ` ]]"}`)}
+	got, err := template.Render(t.Context(), in, creds().lookup)
+	if err != nil || string(got.Spec.Configuration) != `{"a":"tok-one"}` {
+		t.Errorf("got %s, error %v", got.Spec.Configuration, err)
+	}
+	if diff := cmp.Diff(template.Mentions{Secrets: []string{"creds"}}, template.MentionsOf(in)); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
 	}
 }
 

@@ -51,9 +51,12 @@ func parsed(text string) (tree, error) {
 	if variables(text) > maxNodes {
 		return tree{}, problem("the template uses more than %d variables; use fewer", maxNodes)
 	}
-	t := tree{all: map[string]*parse.Tree{}, texts: map[*byte]struct{}{}, literals: map[string]struct{}{}, constants: map[string]struct{}{}}
+	t := tree{
+		all: map[string]*parse.Tree{}, texts: map[*byte]struct{}{}, literals: map[string]struct{}{}, constants: map[string]struct{}{},
+	}
 	if err := t.parse(text); err != nil {
-		return tree{}, problem("the template can't be read: %s. Where [[ is meant as it is, write [[ \"[[\" ]]", withoutNoise(err.Error(), text))
+		message := withoutNoise(err.Error(), text)
+		return tree{}, problem("the template can't be read: %s. Where [[ is meant as it is, write [[ \"[[\" ]]", message)
 	}
 	for _, each := range t.all {
 		inspect(each.Root, t.note)
@@ -74,7 +77,8 @@ func (t *tree) parse(text string) (err error) {
 	return err
 }
 
-// variables counts the variables in a template. The parser compares each with all that are declared, so it must not be given too many.
+// variables counts the variables in a template. The parser compares each with all that are declared, so it must not be given too
+// many.
 func variables(text string) int {
 	count := 0
 	for {
@@ -92,7 +96,8 @@ func variables(text string) int {
 	}
 }
 
-// tokenLength is the length of the string, character or comment that an action begins with, or 1. What isn't closed reaches to the end.
+// tokenLength is the length of the string, character or comment that an action begins with, or 1. What isn't closed reaches to
+// the end.
 func tokenLength(action string) int {
 	switch quote := action[0]; {
 	case strings.HasPrefix(action, "/*"):
@@ -166,7 +171,8 @@ func (t tree) refusal(text string) error {
 	case "":
 		return nil
 	case "range":
-		return problem("the template uses range, which is refused: it can repeat for ever and hold a worker; write out what it would repeat")
+		return problem("the template uses range, which is refused: it can repeat for ever and hold a worker; " +
+			"write out what it would repeat")
 	}
 	return problem("the template uses %s, which is refused: templates that use each other can run for ever and hold a worker; "+
 		"write the text where it is used", construct)

@@ -111,3 +111,33 @@ func TestClaimIsReadBack(t *testing.T) {
 		t.Errorf("ClaimedID = %q", got)
 	}
 }
+
+// Groups keep their identity in the same annotation, by the same rules.
+func TestClaimOfAnyResource(t *testing.T) {
+	cases := map[string]struct {
+		why        string
+		annotation string
+		want       string
+	}{
+		"its own":        {"it is how a resource remembers what it may have made", translate.ClaimFor("ns/crew", "ns-crew"), "ns-crew"},
+		"any text":       {"an id may hold what JSON quotes", translate.ClaimFor("ns/crew", "a \"b\"\\c"), "a \"b\"\\c"},
+		"another's":      {"people copy manifests", translate.ClaimFor("ns/guests", "ns-guests"), ""},
+		"of other names": {"the namespace is part of the name", translate.ClaimFor("other/crew", "other-crew"), ""},
+		"no annotation":  {"nothing was claimed", "", ""},
+		"another shape":  {"an annotation that somebody broke counts for nothing", `["ns/crew"]`, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := translate.Claimed("ns/crew", map[string]string{v1alpha1.IdentityAnnotation: c.annotation}); got != c.want {
+				t.Errorf("claimed %q, want %q: %s", got, c.want, c.why)
+			}
+		})
+	}
+	if got := translate.Claimed("ns/crew", nil); got != "" {
+		t.Errorf("without annotations it has claimed %q", got)
+	}
+	api := &v1alpha1.ApiDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "crew"}}
+	if one, other := translate.Claim(api, "id"), translate.ClaimFor("ns/crew", "id"); one != other {
+		t.Errorf("an API claims by %s, others by %s", one, other)
+	}
+}

@@ -178,6 +178,79 @@ func TestLocalIsWhatGatewaysRead(t *testing.T) {
 	}
 }
 
+func TestLocalNamesItsContextInFull(t *testing.T) {
+	cases := map[string]struct {
+		why  string
+		ref  *v1alpha1.Reference
+		want any
+	}{
+		"its own namespace": {"what isn't written is filled in", &v1alpha1.Reference{Name: "ctx"}, map[string]any{"name": "ctx", "namespace": "ns"}},
+		"another namespace": {"what is written stays", &v1alpha1.Reference{Name: "ctx", Namespace: "other"}, map[string]any{"name": "ctx", "namespace": "other"}},
+		"with a kind": {
+			"what is written stays", &v1alpha1.Reference{Name: "ctx", Kind: "ManagementContext"},
+			map[string]any{"name": "ctx", "namespace": "ns", "kind": "ManagementContext"},
+		},
+		"none": {"there is nothing to name", nil, nil},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			api := resource(func(a *v1alpha1.ApiDefinition) { a.Spec.Local, a.Spec.ContextRef = true, c.ref })
+			want, err := translate.API(api, translate.Inputs{ID: "api-id"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			local := translate.Local(api, want, nil)
+			if diff := cmp.Diff(c.want, local["contextRef"]); diff != "" {
+				t.Errorf("contextRef (-want +got): %s\n%s", c.why, diff)
+			}
+			if _, sent := want.Definition["contextRef"]; sent || want.Definition["local"] != nil {
+				t.Error("the wanted state was changed: these fields would be sent to a management API")
+			}
+		})
+	}
+}
+
+// Plans are told as the management API knows them, or not at all.
+func TestLocalPlans(t *testing.T) {
+	for name, c := range map[string]struct {
+		why   string
+		plans []v1alpha1.Plan
+		want  any
+	}{
+		"none":      {"null stays null, as with GKO", nil, nil},
+		"empty":     {"an empty list stays one", []v1alpha1.Plan{}, []any{}},
+		"a missing": {"a plan that the management API doesn't tell keeps its id", []v1alpha1.Plan{{Name: "gold", CrossID: "gold-cross"}}, translate.Hash("gold-cross/gold")},
+		"a known":   {"consumers subscribe to the remote one", []v1alpha1.Plan{{Name: "free", CrossID: "free-cross"}}, "remote-plan"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := resource(func(a *v1alpha1.ApiDefinition) { a.Spec.Local, a.Spec.Plans = true, c.plans })
+			want, err := translate.API(api, translate.Inputs{ID: "api-id"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := translate.Local(api, want, map[string]string{"free-cross": "remote-plan", "closed-cross": "closed-plan"})["plans"]
+			if plans, ok := got.([]any); ok && len(plans) > 0 {
+				got = plans[0].(map[string]any)["id"]
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("plans (-want +got): %s\n%s", c.why, diff)
+			}
+		})
+	}
+}
+
+func TestMarksAndLinksAreHandedOn(t *testing.T) {
+	in := translate.Inputs{ID: "api-id", Cluster: "west", Sharers: []string{"east"}, Linked: map[string]string{"crew": "group-1"}}
+	want, err := translate.API(resource(func(a *v1alpha1.ApiDefinition) { a.Status.Errors.Warning = []string{"dropped"} }), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := translate.Inputs{ID: want.ID, Cluster: want.Cluster, Sharers: want.Sharers, Linked: want.Linked}
+	if diff := cmp.Diff(in, got); diff != "" || !cmp.Equal(want.Reported, []string{"dropped"}) {
+		t.Errorf("reported %v, inputs (-want +got):\n%s", want.Reported, diff)
+	}
+}
+
 // FuzzAPI: whatever the API server may store is translated without a panic, always to the same state, and
 // the resource stays as it is.
 func FuzzAPI(f *testing.F) {

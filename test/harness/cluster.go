@@ -51,18 +51,30 @@ func Scheme() (*runtime.Scheme, error) {
 // StartCluster starts a control plane and installs config/overlays/no-deployment. program is the operator's,
 // see BuildOperator.
 func StartCluster(ctx context.Context, name, program string, log func(string)) (*Cluster, error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{Name: name, Log: log})
+	cluster, err := StartEmptyCluster(ctx, name, program, log)
 	if err != nil {
 		return nil, err
 	}
-	cluster := &Cluster{Plane: plane, program: program}
-	if err := cluster.install(ctx); err != nil {
+	if _, err := cluster.Install(ctx, filepath.Join("config", "overlays", "no-deployment")); err != nil {
 		return nil, errors.Join(err, cluster.Stop())
 	}
 	return cluster, nil
 }
 
-func (c *Cluster) install(ctx context.Context) error {
+// StartEmptyCluster is StartCluster with nothing installed, see Install.
+func StartEmptyCluster(ctx context.Context, name, program string, log func(string)) (*Cluster, error) {
+	plane, err := controlplane.Start(ctx, controlplane.Options{Name: name, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	cluster := &Cluster{Plane: plane, program: program}
+	if err := cluster.prepare(); err != nil {
+		return nil, errors.Join(err, cluster.Stop())
+	}
+	return cluster, nil
+}
+
+func (c *Cluster) prepare() error {
 	scheme, err := Scheme()
 	if err != nil {
 		return err
@@ -73,16 +85,18 @@ func (c *Cluster) install(ctx context.Context) error {
 	if c.folder, err = os.MkdirTemp("", "apisync-cluster-"); err != nil {
 		return fmt.Errorf("making a folder for the cluster: %w", err)
 	}
-	objects, err := Kustomize(filepath.Join("config", "overlays", "no-deployment"))
-	if err != nil {
-		return err
-	}
-	return Apply(ctx, c.Client, objects...)
+	return nil
 }
 
-// StartOperator runs one more operator in the cluster and waits until it is ready.
+// StartOperator runs one more operator in the cluster, with the names that config/ gives it, and waits until it is ready.
 func (c *Cluster) StartOperator(ctx context.Context, args ...string) (*Operator, error) {
-	kubeconfig, err := c.Plane.ServiceAccountKubeconfig(ctx, OperatorNamespace, ServiceAccount)
+	return c.StartOperatorAs(ctx, Installation{Namespace: OperatorNamespace, ServiceAccount: ServiceAccount}, args...)
+}
+
+// StartOperatorAs runs the operator of an installation: with a token of its ServiceAccount, and with the settings of its Deployment.
+// args win over those.
+func (c *Cluster) StartOperatorAs(ctx context.Context, installed Installation, args ...string) (*Operator, error) {
+	kubeconfig, err := c.Plane.ServiceAccountKubeconfig(ctx, installed.Namespace, installed.ServiceAccount)
 	if err != nil {
 		return nil, fmt.Errorf("making a token for the operator: %w", err)
 	}
@@ -93,8 +107,8 @@ func (c *Cluster) StartOperator(ctx context.Context, args ...string) (*Operator,
 		return nil, fmt.Errorf("making a folder for the operator: %w", err)
 	}
 	operator, err := StartOperator(ctx, OperatorOptions{
-		Program: c.program, Kubeconfig: kubeconfig, Folder: folder,
-		Args: append([]string{"--operator-namespace=" + OperatorNamespace}, args...),
+		Program: c.program, Kubeconfig: kubeconfig, Folder: folder, Environment: installed.Environment,
+		Args: append([]string{"--operator-namespace=" + installed.Namespace}, args...),
 	})
 	if err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ type OperatorOptions struct {
 	Kubeconfig []byte
 	// Args are added to those that every test needs.
 	Args []string
+	// Environment are variables as NAME=value, beside those of this process.
+	Environment []string
 	// Folder takes the kubeconfig and the log; it must exist.
 	Folder string
 }
@@ -79,6 +81,7 @@ func StartOperator(ctx context.Context, options OperatorOptions) (*Operator, err
 	}, options.Args...)
 	command := exec.Command(options.Program, args...)
 	command.Stdout, command.Stderr = logFile, logFile
+	command.Env = append(os.Environ(), options.Environment...)
 	operator := &Operator{
 		LogPath: logFile.Name(), ReadyURL: "http://" + probes + "/readyz", MetricsURL: "http://" + metrics + "/metrics",
 		command: command, exited: make(chan struct{}),

@@ -102,7 +102,8 @@ func versions(ctx context.Context, namespace string) map[string]string {
 	found := map[string]string{}
 	for kind, list := range map[string]client.ObjectList{
 		"api": &v1alpha1.ApiDefinitionList{}, "context": &v1alpha1.ManagementContextList{}, "secret": &corev1.SecretList{},
-		"event": &eventsv1.EventList{}, "configmap": &corev1.ConfigMapList{},
+		"event": &eventsv1.EventList{}, "configmap": &corev1.ConfigMapList{}, "resource": &v1alpha1.ApiResourceList{},
+		"group": &v1alpha1.GroupList{}, "notification": &v1alpha1.NotificationList{},
 	} {
 		for _, where := range []string{namespace, harness.OperatorNamespace} {
 			Expect(east.Client.List(ctx, list, client.InNamespace(where))).To(Succeed())

@@ -66,11 +66,19 @@ func makeNamespace(ctx context.Context, cluster *harness.Cluster) string {
 	return namespace.Name
 }
 
-// forget removes what a spec leaves behind: the operators of later specs must not work on it.
+// ourKinds are lists of everything that an operator works on.
+func ourKinds() []client.ObjectList {
+	return []client.ObjectList{
+		&v1alpha1.ApiDefinitionList{}, &v1alpha1.NotificationList{}, &v1alpha1.GroupList{}, &v1alpha1.ApiResourceList{},
+		&v1alpha1.ManagementContextList{},
+	}
+}
+
+// forget removes what a spec leaves behind: the operators of later specs must not work on it, and nothing may hold the namespace.
 func forget(ctx context.Context, cluster *harness.Cluster, namespace string) {
 	GinkgoHelper()
 	unheld := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
-	for _, list := range []client.ObjectList{&v1alpha1.ApiDefinitionList{}, &v1alpha1.ManagementContextList{}} {
+	for _, list := range append(ourKinds(), &corev1.SecretList{}, &corev1.ConfigMapList{}) {
 		Expect(cluster.Client.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 		Expect(meta.EachListItem(list, func(item runtime.Object) error {
 			object, _ := item.(client.Object)
@@ -128,6 +136,62 @@ func (w *world) api(name, contextName string, change ...func(*v1alpha1.ApiDefini
 	}
 	return api
 }
+
+// resource is an ApiResource that APIs can use.
+func (w *world) resource(name string, change ...func(*v1alpha1.ApiResource)) *v1alpha1.ApiResource {
+	resource := &v1alpha1.ApiResource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: v1alpha1.ApiResourceSpec{
+			Name: name, Type: "cache", Configuration: freeForm(`{"timeToLiveSeconds":60}`),
+		},
+	}
+	for _, c := range change {
+		c(resource)
+	}
+	return resource
+}
+
+// group is a Group with one member; without a context when contextName is empty.
+func (w *world) group(name, contextName string, change ...func(*v1alpha1.Group)) *v1alpha1.Group {
+	group := &v1alpha1.Group{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: v1alpha1.GroupSpec{
+			Name: name, Members: []v1alpha1.GroupMember{{Source: "memory", SourceID: "api1", Roles: map[string]string{"API": "OWNER"}}},
+		},
+	}
+	if contextName != "" {
+		group.Spec.ContextRef = &v1alpha1.Reference{Name: contextName}
+	}
+	for _, c := range change {
+		c(group)
+	}
+	return group
+}
+
+// notification shows the start of an API in the console.
+func (w *world) notification(name string, change ...func(*v1alpha1.Notification)) *v1alpha1.Notification {
+	notification := &v1alpha1.Notification{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: v1alpha1.NotificationSpec{
+			Target: v1alpha1.NotificationTargetConsole, EventType: v1alpha1.NotificationEventTypeAPI,
+			Console: v1alpha1.ConsoleNotification{APIEvents: []v1alpha1.APIEvent{"API_STARTED"}},
+		},
+	}
+	for _, c := range change {
+		c(notification)
+	}
+	return notification
+}
+
+func (w *world) configMap(name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, Data: data}
+}
+
+func namespaceNamed(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+func freeForm(text string) *v1alpha1.FreeForm { return &v1alpha1.FreeForm{Raw: []byte(text)} }
 
 // apply creates or changes objects as kubectl does: only what is said, so that defaults come from the schema.
 func (w *world) apply(ctx context.Context, objects ...client.Object) {

@@ -41,11 +41,15 @@ func TestOverlays(t *testing.T) {
 		reason   string
 		foreign  bool
 		replicas int
+		// given are the namespaces that have to be there.
+		given []string
 	}{
 		{folder: "config/default", reason: "it is what most people install, and needs no CRD of others", replicas: 2},
 		{folder: "config/overlays/no-deployment", reason: "the operator runs elsewhere with its ServiceAccount"},
 		{folder: "config/overlays/with-monitoring", reason: "it uses ServiceMonitor, Certificate and Issuer", foreign: true, replicas: 2},
 		{folder: "config/overlays/apply-crds", reason: "its operator applies the CRDs itself", replicas: 2},
+		{folder: "config/overlays/one-namespace", reason: "its operator has no right outside of its namespace", replicas: 2, given: []string{namespace}},
+		{folder: "config/overlays/several-namespaces", reason: "its operator has rights in the namespaces that are listed", replicas: 2, given: []string{"team-a", "team-b"}},
 	}
 	var covered []string
 	for _, c := range cases {
@@ -55,6 +59,7 @@ func TestOverlays(t *testing.T) {
 			if c.foreign {
 				cluster.installForeignCRDs()
 			}
+			cluster.makeNamespaces(c.given...)
 			cluster.apply(build(t, c.folder))
 			cluster.kubectl("wait", patience, "--for=condition=Established", "crd", "--all")
 			if c.replicas > 0 {
@@ -77,28 +82,45 @@ func TestCRDsAloneServeSamples(t *testing.T) {
 	cluster.apply(build(t, "config/crd"))
 	cluster.kubectl("wait", patience, "--for=condition=Established", "crd", "--all")
 	cluster.apply(build(t, "samples"))
-	apis := cluster.kubectl("get", "graviteeapis", "-A", "-o", "name")
-	if got, want := strings.Count(apis, "apidefinition.gravitee.io/"), 6; got != want {
-		t.Errorf("%d ApiDefinitions were stored, want %d:\n%s", got, want, apis)
-	}
-}
-
-// TestUndeployKeepsResources guards people's APIs: with the CRDs, their resources would be deleted.
-func TestUndeployKeepsResources(t *testing.T) {
-	folder := t.TempDir()
-	overlay, err := filepath.Rel(evaluated(t, folder), filepath.Join(evaluated(t, root), "config"))
+	// It needs something of a person, and isn't applied with the others.
+	cloud, err := os.ReadFile(filepath.Join(root, "samples", "10-context-cloud.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	content := fmt.Sprintf("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"+
-		"resources: [%[1]s/default]\ncomponents: [%[1]s/components/without-crds]\n", overlay)
+	cluster.apply(cloud)
+	stored := cluster.kubectl("get", "gravitee", "-A", "-o", "name") // the category that all kinds have
+	for kind, want := range map[string]int{"apidefinition": 9, "managementcontext": 6, "apiresource": 1, "group": 1, "notification": 1} {
+		if got := strings.Count(stored, kind+".gravitee.io/"); got != want {
+			t.Errorf("%d objects of kind %s were stored, want %d:\n%s", got, kind, want, stored)
+		}
+	}
+}
+
+// TestUndeployKeepsResources guards people's APIs: with the CRDs or their namespace, their resources would be deleted.
+func TestUndeployKeepsResources(t *testing.T) {
+	for _, overlay := range []string{"default", "overlays/one-namespace", "overlays/several-namespaces"} {
+		all := build(t, kustomization(t, "resources: [CONFIG/"+overlay+"]\ncomponents: [CONFIG/components/without-crds]\n"))
+		for kind, kept := range map[string]bool{"CustomResourceDefinition": false, "Namespace": false, "Deployment": true, "ServiceAccount": true} {
+			if found := bytes.Contains(all, []byte("\nkind: "+kind+"\n")); found != kept {
+				t.Errorf("%s without-crds: %s is in what is removed: %t, want %t", overlay, kind, found, kept)
+			}
+		}
+	}
+}
+
+// kustomization writes one as a person would who keeps it elsewhere. CONFIG in its content is the folder config.
+func kustomization(t *testing.T, content string) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	config, err := filepath.Rel(evaluated(t, folder), filepath.Join(evaluated(t, root), "config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n" + strings.ReplaceAll(content, "CONFIG", config)
 	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all := build(t, folder)
-	if bytes.Contains(all, []byte("kind: CustomResourceDefinition")) || !bytes.Contains(all, []byte("kind: Deployment")) {
-		t.Errorf("config/components/without-crds has to remove the CRDs and nothing else, got:\n%.2000s", all)
-	}
+	return folder
 }
 
 // TestApplyCRDsWithItsOwnRights is about the one overlay whose ServiceAccount may write CRDs.

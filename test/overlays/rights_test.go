@@ -6,6 +6,8 @@ package overlays_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,70 +41,141 @@ type request struct {
 	verb, group, resource, subresource, namespace, name, url string
 }
 
-func TestOperatorMayDoWhatItNeedsAndNotMore(t *testing.T) {
-	const graviteeGroup, team = "gravitee.io", "team"
-	cluster := start(t)
-	cluster.apply(build(t, "config/overlays/no-deployment"))
-	admin := cluster.asAdmin()
-	user := "system:serviceaccount:" + namespace + ":" + account
-	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"}
+// right is what the operator is expected to be allowed or denied, and why.
+type right struct {
+	reason  string
+	verbs   []string
+	request request
+	allowed bool
+}
 
-	cases := []struct {
-		reason  string
-		verbs   []string
-		request request
-		allowed bool
-	}{
-		{"APIs are watched in all namespaces", []string{"get", "list", "watch"}, request{group: graviteeGroup, resource: "apidefinitions"}, true},
-		{"contexts are watched in all namespaces", []string{"get", "list", "watch"}, request{group: graviteeGroup, resource: "managementcontexts"}, true},
-		{"the finalizer and the identity are patched", []string{"patch"}, request{group: graviteeGroup, resource: "apidefinitions", namespace: team}, true},
-		{"the finalizer is patched", []string{"patch"}, request{group: graviteeGroup, resource: "managementcontexts", namespace: team}, true},
-		{"an update would write defaults into users' specs", []string{"update"}, request{group: graviteeGroup, resource: "apidefinitions", namespace: team}, false},
-		{"resources belong to people", []string{"create", "delete", "deletecollection"}, request{group: graviteeGroup, resource: "apidefinitions", namespace: team}, false},
-		{"resources belong to people", []string{"create", "delete", "deletecollection", "update"}, request{group: graviteeGroup, resource: "managementcontexts", namespace: team}, false},
-		{"the status is patched", []string{"patch"}, request{group: graviteeGroup, resource: "apidefinitions", subresource: "status", namespace: team}, true},
-		{"the status is patched", []string{"patch"}, request{group: graviteeGroup, resource: "managementcontexts", subresource: "status", namespace: team}, true},
-		{"an admission plugin may ask for it", []string{"update"}, request{group: graviteeGroup, resource: "apidefinitions", subresource: "finalizers", namespace: team}, true},
-		{"kinds that aren't offered yet need no rights", []string{"get", "list", "patch"}, request{group: graviteeGroup, resource: "applications"}, false},
+const (
+	graviteeGroup, leaseGroup, crdGroup = "gravitee.io", "coordination.k8s.io", "apiextensions.k8s.io"
+	team                                = "team"
+)
 
-		{"credentials are read where contexts name them", []string{"get", "list", "watch"}, request{resource: "secrets"}, true},
-		{"Secrets of people aren't written", []string{"create", "update", "patch", "delete"}, request{resource: "secrets", namespace: team}, false},
-		{"the digest key is made in the operator's namespace", []string{"create", "get"}, request{resource: "secrets", namespace: namespace, name: "apisync-digest-key"}, true},
-		{"a key that exists is never changed", []string{"update", "patch", "delete"}, request{resource: "secrets", namespace: namespace, name: "apisync-digest-key"}, false},
-		{"local APIs aren't offered yet", []string{"get", "list", "create", "update"}, request{resource: "configmaps", namespace: team}, false},
+// rightsIn are those that the operator needs in each namespace in which it works, and what it may not do there. An empty namespace
+// stands for all.
+func rightsIn(namespace string) []right {
+	var rights []right
+	for _, kind := range []string{"apidefinitions", "apiresources", "groups", "managementcontexts", "notifications"} {
+		resource := request{group: graviteeGroup, resource: kind, namespace: namespace}
+		status, finalizers := resource, resource
+		status.subresource, finalizers.subresource = "status", "finalizers"
+		rights = append(rights,
+			right{kind + " are watched", []string{"get", "list", "watch"}, resource, true},
+			right{"the finalizer and notes are patched", []string{"patch"}, resource, true},
+			right{"an update would write defaults into users' specs", []string{"update"}, resource, false},
+			right{"resources belong to people", []string{"create", "delete", "deletecollection"}, resource, false},
+			right{"the status is patched", []string{"patch"}, status, true},
+			right{"an admission plugin may ask for it", []string{"update"}, finalizers, true},
+		)
+	}
+	return append(rights, []right{
+		{"kinds that aren't offered yet need no rights", []string{"get", "list", "patch"}, request{group: graviteeGroup, resource: "applications", namespace: namespace}, false},
 
-		{"events tell about resources", []string{"create", "patch"}, request{group: "events.k8s.io", resource: "events", namespace: team}, true},
-		{"leader election tells of itself", []string{"create", "patch"}, request{resource: "events", namespace: namespace}, true},
-		{"only leader election uses these", []string{"create", "patch"}, request{resource: "events", namespace: team}, false},
+		{"credentials are read where contexts name them, and templates", []string{"get", "list", "watch"}, request{resource: "secrets", namespace: namespace}, true},
+		{"finalizers of GKO are taken off Secrets", []string{"patch"}, request{resource: "secrets", namespace: namespace}, true},
+		{"Secrets of people are neither made nor removed", []string{"update", "delete", "deletecollection"}, request{resource: "secrets", namespace: namespace}, false},
+		{"templates name ConfigMaps too", []string{"get", "list", "watch"}, request{resource: "configmaps", namespace: namespace}, true},
+		{"finalizers of GKO are taken off ConfigMaps", []string{"patch"}, request{resource: "configmaps", namespace: namespace}, true},
+		{"gateways read local APIs from ConfigMaps", []string{"create", "update", "delete"}, request{resource: "configmaps", namespace: namespace}, true},
+		{"each of them is deleted by its name", []string{"deletecollection"}, request{resource: "configmaps", namespace: namespace}, false},
 
-		{"the lease of the leader", []string{"get", "update", "patch"}, request{group: "coordination.k8s.io", resource: "leases", namespace: namespace, name: install.LeaseName}, true},
-		{"the first leader makes the lease", []string{"create"}, request{group: "coordination.k8s.io", resource: "leases", namespace: namespace}, true},
-		{"a lease of GKO is looked for everywhere", []string{"list"}, request{group: "coordination.k8s.io", resource: "leases"}, true},
-		{"leases of others aren't touched", []string{"get", "create", "update", "delete"}, request{group: "coordination.k8s.io", resource: "leases", namespace: "kube-system"}, false},
-		{"a GKO without a lease is looked for", []string{"list"}, request{group: "apps", resource: "deployments"}, true},
+		{"events tell about resources", []string{"create", "patch"}, request{group: "events.k8s.io", resource: "events", namespace: namespace}, true},
+		{"a lease of GKO is looked for", []string{"list"}, request{group: leaseGroup, resource: "leases", namespace: namespace}, true},
+		{"a GKO without a lease is looked for", []string{"list"}, request{group: "apps", resource: "deployments", namespace: namespace}, true},
 		{"deployments aren't touched", []string{"get", "create", "update", "patch", "delete"}, request{group: "apps", resource: "deployments", namespace: namespace}, false},
+		{"the operator runs nothing", []string{"create"}, request{resource: "pods", namespace: namespace}, false},
+		{"the operator gives nobody rights", []string{"create", "bind", "escalate"}, request{group: "rbac.authorization.k8s.io", resource: "roles", namespace: namespace}, false},
+		{"there is no wildcard", []string{"*"}, request{group: "*", resource: "*", namespace: namespace}, false},
+	}...)
+}
 
-		{"installed CRDs are checked", []string{"get"}, request{group: "apiextensions.k8s.io", resource: "customresourcedefinitions", name: "apidefinitions.gravitee.io"}, true},
-		{"installed CRDs are checked", []string{"get"}, request{group: "apiextensions.k8s.io", resource: "customresourcedefinitions", name: "managementcontexts.gravitee.io"}, true},
-		{"CRDs are only written where an overlay says so", []string{"create", "patch", "update", "delete"}, request{group: "apiextensions.k8s.io", resource: "customresourcedefinitions", name: "apidefinitions.gravitee.io"}, false},
-		{"CRDs of others are none of its business", []string{"get", "list", "patch"}, request{group: "apiextensions.k8s.io", resource: "customresourcedefinitions", name: "others.example.org"}, false},
+// ownRights are those in the operator's own namespace, in every shape of an installation.
+func ownRights() []right {
+	return []right{
+		{"the digest key is made in the operator's namespace", []string{"create", "get"}, request{resource: "secrets", namespace: namespace, name: install.DigestKeySecret}, true},
+		{"a key that exists is never changed", []string{"update", "delete"}, request{resource: "secrets", namespace: namespace, name: install.DigestKeySecret}, false},
+		{"leader election tells of itself", []string{"create", "patch"}, request{resource: "events", namespace: namespace}, true},
+		{"the lease of the leader", []string{"get", "update", "patch"}, request{group: leaseGroup, resource: "leases", namespace: namespace, name: install.LeaseName}, true},
+		{"the first leader makes the lease", []string{"create"}, request{group: leaseGroup, resource: "leases", namespace: namespace}, true},
+		{"other leases aren't touched", []string{"get", "update", "patch", "delete"}, request{group: leaseGroup, resource: "leases", namespace: namespace, name: "other"}, false},
+	}
+}
 
-		{"secure metrics ask who somebody is", []string{"create"}, request{group: "authentication.k8s.io", resource: "tokenreviews"}, true},
-		{"secure metrics ask what somebody may", []string{"create"}, request{group: "authorization.k8s.io", resource: "subjectaccessreviews"}, true},
+// elsewhere are things that the operator may do in its own namespace at most.
+func elsewhere(namespace string) []right {
+	return []right{
+		{"Secrets are made in the operator's namespace only", []string{"create"}, request{resource: "secrets", namespace: namespace}, false},
+		{"only leader election uses these", []string{"create", "patch"}, request{resource: "events", namespace: namespace}, false},
+		{"leases of others aren't touched", []string{"get", "create", "update", "delete"}, request{group: leaseGroup, resource: "leases", namespace: namespace}, false},
+	}
+}
+
+// never are rights that no shape gives.
+func never() []right {
+	return []right{
+		{"CRDs are only written where an overlay says so", []string{"create", "patch", "update", "delete"}, request{group: crdGroup, resource: "customresourcedefinitions", name: "apidefinitions.gravitee.io"}, false},
+		{"CRDs of others are none of its business", []string{"get", "list", "patch"}, request{group: crdGroup, resource: "customresourcedefinitions", name: "others.example.org"}, false},
 		{"readers of metrics get a role of their own", []string{"get"}, request{url: "/metrics"}, false},
 		{"the operator gives nobody rights", []string{"create", "bind", "escalate"}, request{group: "rbac.authorization.k8s.io", resource: "clusterroles"}, false},
-		{"the operator runs nothing", []string{"create"}, request{resource: "pods", namespace: namespace}, false},
+		{"namespaces needn't be known", []string{"get", "list"}, request{resource: "namespaces"}, false},
 		{"there is no wildcard", []string{"*"}, request{group: "*", resource: "*"}, false},
 	}
-	for _, c := range cases {
-		for _, verb := range c.verbs {
-			c.request.verb = verb
-			allowed, err := may(t.Context(), admin, user, groups, c.request)
+}
+
+// ofMetrics are the rights that secure metrics need.
+func ofMetrics(allowed bool) []right {
+	return []right{
+		{"secure metrics ask who somebody is", []string{"create"}, request{group: "authentication.k8s.io", resource: "tokenreviews"}, allowed},
+		{"secure metrics ask what somebody may", []string{"create"}, request{group: "authorization.k8s.io", resource: "subjectaccessreviews"}, allowed},
+	}
+}
+
+// ofCRDs is the right to read the installed CRDs.
+func ofCRDs(allowed bool) []right {
+	var rights []right
+	for _, kind := range []string{"apidefinitions", "apiresources", "groups", "managementcontexts", "notifications"} {
+		rights = append(rights, right{
+			"installed CRDs are checked", []string{"get"}, request{group: crdGroup, resource: "customresourcedefinitions", name: kind + ".gravitee.io"}, allowed,
+		})
+	}
+	return rights
+}
+
+// nothingIn are the rights that an operator of some namespaces would need in another one, and hasn't. An empty namespace stands for
+// the whole cluster.
+func nothingIn(namespace string) []right {
+	denied := elsewhere(namespace)
+	for _, right := range rightsIn(namespace) {
+		right.allowed, right.reason = false, "the operator doesn't work there, and "+right.reason
+		denied = append(denied, right)
+	}
+	return denied
+}
+
+func TestOperatorMayDoWhatItNeedsAndNotMore(t *testing.T) {
+	cluster := start(t)
+	cluster.apply(build(t, "config/overlays/no-deployment"))
+	cluster.expectRights(slices.Concat(rightsIn(""), rightsIn(team), ownRights(), elsewhere(team), never(), ofMetrics(true), ofCRDs(true)))
+}
+
+// expectRights asks what the operator's ServiceAccount may do.
+func (c cluster) expectRights(rights []right) {
+	c.t.Helper()
+	admin := c.asAdmin()
+	user := "system:serviceaccount:" + namespace + ":" + account
+	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"}
+	for _, right := range rights {
+		for _, verb := range right.verbs {
+			right.request.verb = verb
+			allowed, err := may(c.t.Context(), admin, user, groups, right.request)
 			if err != nil {
-				t.Fatal(err)
+				c.t.Fatal(err)
 			}
-			if allowed != c.allowed {
-				t.Errorf("%+v: allowed is %t, want %t, since %s", c.request, allowed, c.allowed, c.reason)
+			if allowed != right.allowed {
+				c.t.Errorf("%+v: allowed is %t, want %t, since %s", right.request, allowed, right.allowed, right.reason)
 			}
 		}
 	}
@@ -119,7 +192,7 @@ func TestStartWorksWithTheseRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := install.CheckCRDs(t.Context(), operator, definitions); err != nil {
+	if err := install.CheckCRDs(t.Context(), operator, nil, definitions); err != nil {
 		t.Errorf("the CRDs that config/ installs don't pass the operator's check: %v", err)
 	}
 	first, err := install.DigestKey(t.Context(), operator, namespace)
@@ -136,27 +209,115 @@ func TestStartWorksWithTheseRights(t *testing.T) {
 	}
 
 	// A GKO at work elsewhere, as its lease tells.
-	cluster.kubectl("create", "namespace", "gravitee")
-	holder, seconds, now := "gko-0", int32(15), metav1.NewMicroTime(time.Now())
-	lease := &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "gravitee", Name: install.LeaseName},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &now},
-	}
-	if err := cluster.asAdmin().Create(t.Context(), lease); err != nil {
-		t.Fatal(err)
-	}
-	rival, err := install.RunningGKO(t.Context(), operator, namespace, now.Time)
+	cluster.makeNamespaces("gravitee")
+	cluster.makeLease("gravitee")
+	rival, err := install.RunningGKO(t.Context(), operator, namespace, time.Now())
 	if err != nil || !strings.Contains(rival, "gravitee/"+install.LeaseName) {
 		t.Errorf("a GKO at work isn't found: got %q, error %v", rival, err)
 	}
 }
 
-// TestPeoplesRights is about the roles that are added to the cluster's own.
-func TestPeoplesRights(t *testing.T) {
-	const team = "team"
+// makeLease makes that of a GKO at work.
+func (c cluster) makeLease(namespace string) {
+	c.t.Helper()
+	holder, seconds, renewed := "gko-0", int32(120), metav1.NewMicroTime(time.Now())
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: install.LeaseName},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &renewed},
+	}
+	if err := c.asAdmin().Create(c.t.Context(), lease); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// kind is what the lifecycle of every kind works with.
+type kind interface {
+	client.Object
+	SetConditions(conditions []metav1.Condition)
+	GetObservedGeneration() int64
+	SetObservedGeneration(generation int64)
+}
+
+// TestEveryKindIsPatchedWithTheseRights does with a new object of each kind what the operator does. The schemas have required fields and
+// a default in the status, which an object that was made without one must not stumble over.
+func TestEveryKindIsPatchedWithTheseRights(t *testing.T) {
 	cluster := start(t)
 	cluster.apply(build(t, "config/overlays/no-deployment"))
-	cluster.kubectl("create", "namespace", team)
+	cluster.kubectl("wait", patience, "--for=condition=Established", "crd", "--all")
+	cluster.makeNamespaces(team)
+	specs := map[string]string{
+		v1alpha1.ApiDefinitionKind:     `{name: an, version: v, description: d}`,
+		v1alpha1.ManagementContextKind: `{}`,
+		v1alpha1.ApiResourceKind:       `{}`,
+		v1alpha1.GroupKind:             `{name: an, members: []}`,
+		v1alpha1.NotificationKind:      `{}`,
+	}
+	definitions, err := crd.Definitions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, definition := range definitions {
+		name := definition.Spec.Names.Kind
+		t.Run(name, func(t *testing.T) {
+			manifest := fmt.Sprintf("{apiVersion: gravitee.io/v1alpha1, kind: %s, metadata: {name: o, namespace: %s}, spec: %s}", name, team, specs[name])
+			cluster := cluster
+			cluster.t = t
+			cluster.apply([]byte(manifest))
+			cluster.expectLife(name)
+			cluster.kubectl("delete", definition.Name, "o", "-n", team, patience)
+		})
+	}
+}
+
+// expectLife patches metadata and status of an object as the operator, and metadata as a person, in turns.
+func (c cluster) expectLife(name string) {
+	c.t.Helper()
+	ctx, operator := c.t.Context(), c.asOperator()
+	made, err := newScheme().New(v1alpha1.GroupVersion.WithKind(name))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	object, ok := made.(kind)
+	if !ok {
+		c.t.Fatalf("%T isn't what the lifecycle works with", made)
+	}
+	if err := operator.Get(ctx, client.ObjectKey{Namespace: team, Name: "o"}, object); err != nil {
+		c.t.Fatal(err)
+	}
+	if got := object.GetObservedGeneration(); got != -1 {
+		c.t.Errorf("a new object was observed at generation %d, want -1", got)
+	}
+	patch := func(what string, write func(client.Object, client.Patch) error, change func()) {
+		before, _ := object.DeepCopyObject().(kind)
+		change()
+		if err := write(object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+			c.t.Errorf("%s: %v", what, err)
+		}
+	}
+	metadata := func(o client.Object, p client.Patch) error { return operator.Patch(ctx, o, p) }
+	status := func(o client.Object, p client.Patch) error { return operator.Status().Patch(ctx, o, p) }
+	patch("storing the finalizer", metadata, func() { object.SetFinalizers([]string{"finalizers.gravitee.io/test"}) })
+	patch("storing the status", status, func() {
+		object.SetObservedGeneration(1)
+		object.SetConditions([]metav1.Condition{{
+			Type: v1alpha1.ReadyCondition, Status: metav1.ConditionTrue, Reason: "Synchronized", LastTransitionTime: metav1.Now(),
+		}})
+	})
+	c.kubectl("label", strings.ToLower(name)+"s."+v1alpha1.GroupVersion.Group, "o", "-n", team, "by=hand")
+	if err := operator.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		c.t.Fatal(err)
+	}
+	patch("removing the finalizer", metadata, func() { object.SetFinalizers(nil) })
+	if object.GetObservedGeneration() != 1 || object.GetLabels()["by"] != "hand" || len(object.GetFinalizers()) > 0 {
+		c.t.Errorf("what was written isn't there: %+v", object)
+	}
+}
+
+// TestPeoplesRights is about the roles that are added to the cluster's own.
+func TestPeoplesRights(t *testing.T) {
+	cluster := start(t)
+	cluster.apply(build(t, "config/overlays/no-deployment"))
+	cluster.makeNamespaces(team)
 	for _, role := range []string{"view", "edit", "admin"} {
 		cluster.kubectl("create", "rolebinding", role, "-n", team, "--clusterrole="+role, "--user="+role)
 	}
@@ -170,9 +331,18 @@ func TestPeoplesRights(t *testing.T) {
 		{"edit", "create", "apidefinitions", true, "APIs are the daily work of those who edit"},
 		{"edit", "get", "managementcontexts", true, "who edits may read Secrets as well"},
 		{"admin", "create", "managementcontexts", true, "whoever runs a namespace says where its APIs go"},
+		{"edit", "get", "apiresources", true, "who edits may read Secrets as well"},
+		{"edit", "create", "apiresources", true, "resources are a part of APIs"},
+		{"view", "get", "groups", true, "a group holds no secret"},
+		{"admin", "create", "groups", true, "whoever runs a namespace says who belongs to it"},
+		{"view", "get", "notifications", true, "a notification holds no secret"},
+		{"edit", "create", "notifications", true, "notifications are a part of APIs"},
 		{"view", "create", "apidefinitions", false, "viewers change nothing"},
 		{"view", "get", "managementcontexts", false, "a context may hold credentials inline"},
 		{"edit", "create", "managementcontexts", false, "a context decides where credentials are sent"},
+		{"view", "get", "apiresources", false, "a resource may hold credentials of an OAuth2 client"},
+		{"edit", "create", "groups", false, "a group gives people rights in the management API"},
+		{"view", "create", "notifications", false, "viewers change nothing"},
 		{"edit", "patch", "apidefinitions/status", false, "the status is the operator's"},
 	}
 	for _, c := range cases {
@@ -182,17 +352,21 @@ func TestPeoplesRights(t *testing.T) {
 		}
 		// Roles are added by a controller a moment after they are made; those that are denied come last, when
 		// all that were to be added are.
-		var allowed bool
-		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (done bool, err error) {
-			allowed, err = may(ctx, admin, c.user, nil, request)
+		cluster.eventually(fmt.Sprintf("%s %s as %s is allowed: %t, since %s", c.verb, c.resource, c.user, c.allowed, c.reason), func(ctx context.Context) (bool, error) {
+			allowed, err := may(ctx, admin, c.user, nil, request)
 			return allowed == c.allowed, err
 		})
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatal(err)
-		}
-		if allowed != c.allowed {
-			t.Errorf("%s %s as %s: allowed is %t, want %t, since %s", c.verb, c.resource, c.user, allowed, c.allowed, c.reason)
-		}
+	}
+}
+
+// eventually waits until something holds that the API server brings about by itself.
+func (c cluster) eventually(what string, holds func(ctx context.Context) (bool, error)) {
+	c.t.Helper()
+	err := wait.PollUntilContextTimeout(c.t.Context(), 50*time.Millisecond, time.Minute, true, holds)
+	if errors.Is(err, context.DeadlineExceeded) {
+		c.t.Errorf("it doesn't come about that %s", what)
+	} else if err != nil {
+		c.t.Fatal(err)
 	}
 }
 

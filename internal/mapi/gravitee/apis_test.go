@@ -95,7 +95,7 @@ func TestObservePlans(t *testing.T) {
 	seen.Snapshot = nil
 	want := mapi.Observation{
 		Exists: true, Ref: mapi.Ref{ID: "i", Key: "k", Parts: map[string]string{"a": "living", "b": "closed"}},
-		Owner: "east", Name: "n", Marker: "1795197332550",
+		Owner: "east", Owners: []string{"east"}, Name: "n", Marker: "1795197332550",
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -106,14 +106,21 @@ func TestObservePlans(t *testing.T) {
 func TestWire(t *testing.T) {
 	cases := []struct {
 		why, cluster string
+		sharers      []string
 		labels       any
 		want         any
 	}{
-		{"no cluster", "", []any{"a"}, []any{"a"}},
-		{"no cluster and no labels", "", nil, nil},
-		{"a mark", "east", []any{"a"}, []any{"a", "apisync-cluster=east"}},
-		{"a mark alone", "east", nil, []any{"apisync-cluster=east"}},
-		{"a copied mark is replaced", "east", []any{"apisync-cluster=west", "a"}, []any{"a", "apisync-cluster=east"}},
+		{"no cluster", "", nil, []any{"a"}, []any{"a"}},
+		{"no cluster and no labels", "", nil, nil, nil},
+		{"no cluster among the sharers", "", []string{""}, []any{"a"}, []any{"a"}},
+		{"a mark", "east", nil, []any{"a"}, []any{"a", "apisync-cluster=east"}},
+		{"a mark alone", "east", nil, nil, []any{"apisync-cluster=east"}},
+		{"a copied mark is replaced", "east", nil, []any{"apisync-cluster=west", "a"}, []any{"a", "apisync-cluster=east"}},
+		{"the marks of others are kept", "middle", []string{"east", "west"}, []any{"a"},
+			[]any{"a", "apisync-cluster=east", "apisync-cluster=middle", "apisync-cluster=west"}},
+		{"each mark once, whatever is there", "east", []string{"west", "east", "west"}, []any{"apisync-cluster=west"},
+			[]any{"apisync-cluster=east", "apisync-cluster=west"}},
+		{"the marks of others alone", "", []string{"west", "east"}, nil, []any{"apisync-cluster=east", "apisync-cluster=west"}},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -129,7 +136,7 @@ func TestWire(t *testing.T) {
 				return reply(200, nil, `{"id":"i"}`), nil
 			})), nil, mapi.Credentials{})
 			want := sampleAPI(1)
-			want.Cluster = c.cluster
+			want.Cluster, want.Sharers = c.cluster, c.sharers
 			want.Definition["labels"] = c.labels
 			if _, err := client.APIs().Apply(t.Context(), want, mapi.Commit); err != nil {
 				t.Fatal(err)
@@ -212,7 +219,7 @@ func TestFindings(t *testing.T) {
 			steps := []any{map[string]any{"policy": "mock", "enabled": true}, map[string]any{"policy": "nope"}}
 			d["flows"] = []any{map[string]any{"enabled": true, "post": steps}}
 			firstPlan(d)["flows"] = []any{map[string]any{"enabled": true, "pre": steps}}
-		}, []string{"flows[0].post[1].policy UnknownPolicy not served", "plans[open].flows[0].pre[1].policy UnknownPolicy not served"}},
+		}, []string{" ConfigurationChecked info", "flows[0].post[1].policy UnknownPolicy not served", "plans[open].flows[0].pre[1].policy UnknownPolicy not served"}},
 		{"what is switched off isn't deployed", func(d map[string]any) {
 			d["flows"] = []any{
 				map[string]any{"enabled": true, "pre": []any{map[string]any{"policy": "nope", "enabled": false}}},

@@ -111,10 +111,13 @@ func freshWorld(t *testing.T) map[string]mapi.Client {
 // TestRecordedImports imports every body that was recorded and finds nothing different afterwards.
 func TestRecordedImports(t *testing.T) {
 	findings := map[string][]string{
-		"13-properties":             {gravitee.ReasonNotEncrypted},
+		"04-oauth2-resources":       {mapi.ReasonConfigurationChecked},
+		"06-flows-policies":         {mapi.ReasonConfigurationChecked},
+		"13-properties":             {gravitee.ReasonNotEncrypted, mapi.ReasonConfigurationChecked},
 		"19-members":                {"UnknownMember", "UnknownRole"},
 		"20-groups-grouprefs":       {"UnknownGroup"},
 		"21-categories-labels-tags": {"UnknownCategory"},
+		"28-templating":             {mapi.ReasonConfigurationChecked},
 		"37-no-plan":                {gravitee.ReasonNoPlan},
 		"38-unknown-policy":         {gravitee.ReasonUnknownPolicy},
 	}

@@ -71,26 +71,39 @@ func TestValidate(t *testing.T) {
 func TestURLs(t *testing.T) {
 	path := func(p string) *string { return &p }
 	cases := []struct {
-		why, base string
-		path      *string
-		org, env  string
-		want      string
+		why, base  string
+		path       *string
+		hosted     bool
+		org, env   string
+		management string
+		automation string
 	}{
-		{"the usual place", "http://h.test", nil, "DEFAULT", "DEFAULT", "http://h.test/management/organizations/DEFAULT/environments/DEFAULT/apis/i"},
-		{"a prefix stays", "https://h.test/apim/", nil, "o", "e", "https://h.test/apim/management/organizations/o/environments/e/apis/i"},
-		{"another path", "https://h.test/apim", path("/rest"), "o", "e", "https://h.test/apim/rest/organizations/o/environments/e/apis/i"},
-		{"no path", "https://h.test", path(""), "o", "e", "https://h.test/organizations/o/environments/e/apis/i"},
-		{"slashes are cleaned", "https://h.test//a/", path("//b//"), "o", "e", "https://h.test/a/b/organizations/o/environments/e/apis/i"},
-		{"names are escaped", "https://h.test", nil, "my org", "a/b", "https://h.test/management/organizations/my%20org/environments/a%2Fb/apis/i"},
+		{"the usual place", "http://h.test", nil, false, "DEFAULT", "DEFAULT",
+			"http://h.test/management/organizations/DEFAULT/environments/DEFAULT", "http://h.test/automation/organizations/DEFAULT/environments/DEFAULT"},
+		{"a prefix stays", "https://h.test/apim/", nil, false, "o", "e",
+			"https://h.test/apim/management/organizations/o/environments/e", "https://h.test/apim/automation/organizations/o/environments/e"},
+		{"another path is that of both", "https://h.test/apim", path("/rest"), false, "o", "e",
+			"https://h.test/apim/rest/organizations/o/environments/e", "https://h.test/apim/rest/organizations/o/environments/e"},
+		{"no path", "https://h.test", path(""), false, "o", "e",
+			"https://h.test/organizations/o/environments/e", "https://h.test/organizations/o/environments/e"},
+		{"slashes are cleaned", "https://h.test//a/", path("//b//"), false, "o", "e",
+			"https://h.test/a/b/organizations/o/environments/e", "https://h.test/a/b/organizations/o/environments/e"},
+		{"names are escaped", "https://h.test", nil, false, "my org", "a/b",
+			"https://h.test/management/organizations/my%20org/environments/a%2Fb", "https://h.test/automation/organizations/my%20org/environments/a%2Fb"},
+		{"the vendor's cloud", "https://eu.cloud.test", nil, true, "o", "e",
+			"https://eu.cloud.test/apim/rest/organizations/o/environments/e", "https://eu.cloud.test/apim/automation/organizations/o/environments/e"},
+		{"a path wins over the cloud's", "https://eu.cloud.test", path("/x"), true, "o", "e",
+			"https://eu.cloud.test/x/organizations/o/environments/e", "https://eu.cloud.test/x/organizations/o/environments/e"},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
-			var got, agent string
+			var got []string
+			var agent string
 			config := configFor(c.base)
-			config.Path = c.path
+			config.Path, config.Hosted = c.path, c.hosted
 			config.Scope = map[string]string{"organizationId": c.org, "environmentId": c.env}
 			client, err := gravitee.New(gravitee.Options{Version: "1.2.3"}).Dial(config, withoutLogin(roundTrip(func(r *http.Request) (*http.Response, error) {
-				got, agent = r.URL.String(), r.Header.Get("User-Agent")
+				got, agent = append(got, r.URL.String()), r.Header.Get("User-Agent")
 				return reply(404, nil, `{"message":"Api [i] cannot be found.","technicalCode":"api.notFound"}`), nil
 			})))
 			if err != nil {
@@ -99,8 +112,11 @@ func TestURLs(t *testing.T) {
 			if _, err := client.APIs().Observe(t.Context(), mapi.Ref{ID: "i"}); err != nil {
 				t.Fatal(err)
 			}
-			if got != c.want || agent != "apisync/1.2.3" {
-				t.Errorf("got %s as %s, want %s", got, agent, c.want)
+			if _, err := client.Groups().Observe(t.Context(), mapi.Ref{Key: "g/h"}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{c.management + "/apis/i", c.automation + "/groups/g%2Fh"}, got); diff != "" || agent != "apisync/1.2.3" {
+				t.Errorf("requests of %s (-want +got):\n%s", agent, diff)
 			}
 		})
 	}

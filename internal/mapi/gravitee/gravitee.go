@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package gravitee is the back end for Gravitee's management API: definitions of version 2 through its
-// import-crd call, read back through its first API version. What it knows of the wire comes from exchanges
+// import-crd call, read back through its first API version, and groups through its Automation API. What it knows of the wire comes from exchanges
 // recorded with version 4.12.17 (shared/contract/README.md).
 package gravitee
 

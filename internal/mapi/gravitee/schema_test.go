@@ -132,6 +132,8 @@ func TestValidate(t *testing.T) {
 		{"the server fills a default in", `{"properties":{"a":{"type":"string","default":"x"}},"required":["a"]}`, `{}`, nil},
 		{"also one that a form asks for", `{"properties":{"kind":{"default":"a"}},"oneOf":[{"properties":{"kind":{"const":"a"}},"required":["kind"]},
 			{"properties":{"kind":{"const":"b"}},"required":["kind"]}]}`, `{}`, nil},
+		{"also one of a form itself", `{"oneOf":[{"properties":{"kind":{"const":"a"},"n":{"default":1}},"required":["kind","n"]},
+			{"properties":{"kind":{"const":"b"}}}]}`, `{"kind":"a"}`, nil},
 		{"also below, in lists and behind references", `{"definitions":{"port":{"type":"integer"}},"properties":{"hosts":{"type":"array","items":{"type":"object",
 			"properties":{"port":{"$ref":"#/definitions/port","default":80}},"required":["port"]}}}}`, `{"hosts":[{}]}`, nil},
 		{"nobody wrote a default that doesn't fit", `{"properties":{"a":{"minLength":1,"default":""}}}`, `{}`, nil},
