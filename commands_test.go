@@ -39,10 +39,10 @@ func TestEachCommandHasItsOwnFlags(t *testing.T) {
 		want []string
 	}{
 		"version": {[]string{"version"}, []string{"output"}},
-		"render":  {[]string{"render"}, []string{"cluster-id", "context", "filename", "kubeconfig", "kustomize", "namespace", "output", "recursive"}},
+		"render":  {[]string{"render"}, []string{"cluster-id", "context", "filename", "kubeconfig", "kustomize", "namespace", "output", "recursive", "templating"}},
 		"plan": {[]string{"plan"}, append(http,
 			"all", "cluster-id", "color", "concurrency", "context", "delete", "filename", "kubeconfig", "kustomize", "namespace", "namespaces", "no-cluster", "no-dry-run",
-			"operator-namespace", "output", "prune", "recursive", "selector", "verbose")},
+			"operator-namespace", "output", "prune", "recursive", "selector", "templating", "verbose")},
 		"orphans": {[]string{"orphans"}, append(http,
 			"cluster-id", "concurrency", "context", "delete", "kubeconfig", "namespace", "output", "unproven", "yes")},
 	}

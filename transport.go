@@ -120,7 +120,8 @@ func (t *transport) Start(ctx context.Context) error {
 			return nil
 		case <-watcher.events:
 			quiet.Reset(t.settle)
-		case <-watcher.failures: // notices were lost
+		case err := <-watcher.failures:
+			log.V(1).Info("Notices about the trust store were lost; it is read again", "reason", err.Error())
 			quiet.Reset(t.settle)
 		case <-quiet.C:
 			t.follow(log)

@@ -60,6 +60,10 @@ func TestCommandLineListsEveryFlag(t *testing.T) {
 			declare(t, set, source, "clusterIDFlag")
 			return nil
 		},
+		Templating: func(set *pflag.FlagSet) func() (bool, error) {
+			declare(t, set, source, "templatingFlag")
+			return nil
+		},
 		Reach: func(set *pflag.FlagSet) func() (cli.Reach, error) {
 			declare(t, set, source, "httpFlags")
 			return nil

@@ -26,7 +26,10 @@ var allowed = map[string][]string{
 	"internal/mapi":          {"internal/model", "internal/fault"},
 	"internal/mapi/gravitee": {"internal/mapi", "internal/model", "internal/fault"},
 	"internal/mapi/mapitest": {"internal/mapi", "internal/model", "internal/fault"},
-	"internal/gather":        {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault"},
+	"internal/template":      {"internal/fault"},
+	"internal/cloud":         {"internal/fault"},
+	"internal/gateway":       {"api/v1alpha1", "internal/model", "internal/fault"},
+	"internal/gather":        {"api/v1alpha1", "internal/cloud", "internal/mapi", "internal/model", "internal/fault", "internal/template"},
 	"internal/lifecycle":     {"api/v1alpha1", "internal/fault"},
 	"internal/metrics":       {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault"},
 	"internal/install":       {},
@@ -38,7 +41,8 @@ var allowed = map[string][]string{
 	"internal/document": {},
 	"internal/manifest": {"api/v1alpha1", "config/crd", "internal/mask", "internal/model"},
 	"internal/cli": {
-		"api/v1alpha1", "config/crd", "internal/cloud", "internal/controller", "internal/fault", "internal/gateway", "internal/template", "internal/gather", "internal/install", "internal/lifecycle",
+		"api/v1alpha1", "config/crd", "internal/cloud", "internal/controller", "internal/fault", "internal/gather", "internal/gateway", "internal/install",
+		"internal/lifecycle", "internal/template",
 		"internal/document", "internal/manifest", "internal/mapi", "internal/mask", "internal/model", "internal/orphan", "internal/plan", "internal/translate",
 	},
 	"internal/plan": {

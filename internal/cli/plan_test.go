@@ -64,6 +64,23 @@ func TestPlanWithoutCluster(t *testing.T) {
 	}
 }
 
+// A plan shows neither what templates render nor, unless it is told to take specs as they are, the templates.
+func TestPlanTemplates(t *testing.T) {
+	s := newStage(t)
+	_, url := startManagementAPI(t)
+	const value = "uniquely-opal-4711"
+	s.input = managementContext("default", url) + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: creds}\nstringData: {entry: " + value + "}\n---\n" +
+		strings.Replace(api("echo", ""), "description: d", "description: '[[ secret \"creds/entry\" ]]'", 1)
+	for _, format := range []string{"text", "json", "yaml"} {
+		r := s.run("plan", "-f", "-", "--no-cluster", "-o", format)
+		r.check(t, 2, []string{"(hidden)"}, nil)
+		if strings.Contains(r.out+r.err, value) || strings.Contains(r.out, "creds/entry") {
+			t.Errorf("as %s:\n%s%s", format, r.out, r.err)
+		}
+	}
+	s.run("plan", "-f", "-", "--no-cluster", "--templating=false").check(t, 2, []string{"creds/entry"}, nil)
+}
+
 func TestPlanWhatCannotBeDone(t *testing.T) {
 	s := newStage(t)
 	_, url := startManagementAPI(t)
@@ -100,6 +117,14 @@ func TestPlanWithACluster(t *testing.T) {
 		"no right to list": {
 			reason: "without it nothing can be told", prepare: func() { c.forbidden["apidefinitions"] = true },
 			args: []string{"-f", "-"}, code: 1, err: []string{"apidefinitions", "ask for the right"},
+		},
+		"no right to list what APIs refer to": {
+			reason: "without it nothing can be told", prepare: func() { c.forbidden["groups"] = true },
+			args: []string{"-f", "-"}, code: 1, err: []string{"groups.gravitee.io", "ask for the right"},
+		},
+		"no right to list ConfigMaps": {
+			reason: "it is only about what is left of local APIs", prepare: func() { c.forbidden["configmaps"] = true },
+			args: []string{"-f", "-"}, code: 2, out: []string{"will be created"},
 		},
 	}
 	for name, k := range cases {

@@ -579,7 +579,7 @@ func readyText(api *v1alpha1.ApiDefinition, found result) string {
 		message.WriteString("; can't be changed by writing: " + naming(sync.Unresolved))
 	}
 	for _, finding := range found.comparison.Findings {
-		if finding.Severity == mapi.Warning {
+		if finding.Severity == mapi.Warning && finding.Reason != mapi.ReasonInvalidConfiguration {
 			message.WriteString("; " + finding.Message)
 		}
 	}

@@ -226,7 +226,7 @@ func (a *APIDefinitions) unshare(ctx context.Context, api *v1alpha1.ApiDefinitio
 	store := lease.Client.APIs()
 	want, err := a.wanted(api, seen, nil)
 	if err != nil {
-		return parting + "; its mark of this cluster stays", nil
+		return parting + "; its mark of this cluster stays", nil //nolint:nilerr // what can't be translated can't be sent, and the rest is done
 	}
 	comparison, err := store.Compare(ctx, want, seen)
 	switch {

@@ -77,13 +77,27 @@ func decide(s state) (decision, error) {
 	if err := foreign(s.seen, s.cluster); err != nil {
 		return decision{}, err
 	}
-	result := decision{warning: takeOver(s)}
 	differing := unexpected(s.comparison.Differences, s.unresolved, s.recorded == s.wanted)
+	if err := s.refusedAdoption(differing); err != nil {
+		return decision{}, err
+	}
+	return s.write(differing)
+}
+
+// refusedAdoption is met when what was there before may only be taken over when it is equal, and isn't.
+func (s state) refusedAdoption(differing []model.Difference) error {
+	if s.owned || !s.onlyEqual || len(differing) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+		"API %q (%s) is there already and differs in %s; nothing was written (adoption policy %s): make the spec equal, or take the annotation away",
+		s.seen.Name, s.seen.Ref.ID, paths(differing), v1alpha1.AdoptionPolicyIfEqual)
+}
+
+// write decides about an object that this resource may write.
+func (s state) write(differing []model.Difference) (decision, error) {
+	result := decision{warning: takeOver(s)}
 	switch {
-	case !s.owned && s.onlyEqual && len(differing) > 0:
-		return decision{}, fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
-			"API %q (%s) is there already and differs in %s; nothing was written (adoption policy %s): make the spec equal, or take the annotation away",
-			s.seen.Name, s.seen.Ref.ID, paths(differing), v1alpha1.AdoptionPolicyIfEqual)
 	case s.recorded != "" && s.recorded != s.wanted:
 		result.write, result.operation, result.reason = true, OperationUpdate, "the wanted state changed"
 	case len(differing) == 0:

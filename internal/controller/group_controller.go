@@ -48,6 +48,9 @@ type Groups struct {
 // Sync publishes the group if there is a reason to.
 func (g *Groups) Sync(ctx context.Context, group *v1alpha1.Group) (lifecycle.Outcome, error) {
 	ctx = mapi.WithKind(ctx, kindGroup)
+	if held, err := heldBack(group); held != nil || err != nil {
+		return lifecycle.Outcome{Held: true, Conditions: held}, err
+	}
 	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, nil); err != nil {
 		return lifecycle.Outcome{}, err
 	}
@@ -71,7 +74,7 @@ func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gathe
 	if err != nil {
 		return lifecycle.Outcome{}, err
 	}
-	if held, err := heldBack(group, managed); held != nil || err != nil {
+	if held, err := heldBack(managed); held != nil || err != nil {
 		return lifecycle.Outcome{Held: true, Conditions: held}, err
 	}
 	lease, known, err := g.Pool.Get(string(managed.UID))
@@ -203,13 +206,8 @@ func (g *Groups) why(ctx context.Context, group *v1alpha1.Group, store mapi.Stor
 		return "the wanted state changed", OperationUpdate, nil
 	case known && policy == v1alpha1.DriftPolicyOff:
 		return "", "", nil
-	case known && !seen.Exists && policy == v1alpha1.DriftPolicyReport:
-		return "", "", fault.New(fault.Terminal, ReasonDeletedElsewhere,
-			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
-	case known && !seen.Exists:
-		return "it was deleted elsewhere", OperationCorrect, nil
 	case !seen.Exists:
-		return "it doesn't exist yet", OperationCreate, nil
+		return whyMissing(known, policy, want)
 	}
 	comparison, err := store.Compare(ctx, want, seen)
 	if err != nil {
@@ -240,6 +238,18 @@ func (g *Groups) verify(ctx context.Context, group *v1alpha1.Group, store mapi.S
 	}
 }
 
+// whyMissing is met when there is no remote group; published tells whether there was one.
+func whyMissing(published bool, policy string, want model.Group) (reason, operation string, err error) {
+	switch {
+	case !published:
+		return "it doesn't exist yet", OperationCreate, nil
+	case policy == v1alpha1.DriftPolicyReport:
+		return "", "", fault.New(fault.Terminal, ReasonDeletedElsewhere,
+			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
+	}
+	return "it was deleted elsewhere", OperationCorrect, nil
+}
+
 // apply stores the key first: after a crash, it is how the group remembers what it may have made.
 func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) error {
 	claim := translate.ClaimFor(client.ObjectKeyFromObject(group).String(), want.Key)
@@ -250,7 +260,7 @@ func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.St
 	if err != nil {
 		return err
 	}
-	group.Status.ID, group.Status.Members = receipt.Ref.ID, uint(max(receipt.Members, 0)) //nolint:gosec // it isn't negative
+	group.Status.ID, group.Status.Members = receipt.Ref.ID, uint(max(receipt.Members, 0))
 	group.Status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
 	return nil
 }
@@ -319,11 +329,13 @@ func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 		return "", err
 	}
 	id, _ := keyOf(group)
-	if group.Status.ID == "" && claimedKey(group) == "" || group.Spec.ContextRef == nil {
+	switch {
+	case group.Status.ID == "" && claimedKey(group) == "":
 		return "", nil
-	}
-	if group.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan {
+	case group.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan:
 		return leftGroup(id, "as its annotation "+v1alpha1.DeletionPolicyAnnotation+" asks"), nil
+	case group.Spec.ContextRef == nil:
+		return leftGroup(id, "since it names no ManagementContext any more"), nil
 	}
 	lease, parting, err := g.leaseForDeletion(ctx, group, id)
 	if err != nil || parting != "" {
@@ -356,10 +368,14 @@ func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id
 	if !known {
 		return mapi.Lease{}, "", lifecycle.ErrDeferred
 	}
-	if fault.ReasonOf(g.Pool.Trouble(string(managed.UID))) == gather.ReasonCredentialsMissing && g.Now().Sub(group.DeletionTimestamp.Time) >= goneForGood {
+	if fault.ReasonOf(g.Pool.Trouble(string(managed.UID))) != gather.ReasonCredentialsMissing {
+		return mapi.Lease{}, "", err
+	}
+	waited := g.Now().Sub(group.DeletionTimestamp.Time)
+	if !managed.DeletionTimestamp.IsZero() || waited >= goneForGood {
 		return mapi.Lease{}, leftGroup(id, "since the credentials of its ManagementContext are gone"), nil
 	}
-	return mapi.Lease{}, "", err
+	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
 }
 
 func leftGroup(id, why string) lifecycle.Farewell {

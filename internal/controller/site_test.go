@@ -16,7 +16,9 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
+	clientgotesting "k8s.io/client-go/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -41,7 +43,7 @@ type site struct {
 	clock *stageClock
 	sim   *simulator.Simulator
 	told  *tellings
-	// people are how the test writes; calls are what the operator asked the API server for, without reads of our own kinds.
+	// people are how the test writes; calls are what the operator asked the API server for, without what it has in its cache.
 	people client.WithWatch
 	calls  []string
 	// prevented are errors that the API server answers with, by call.
@@ -71,7 +73,9 @@ func newSite(t *testing.T, cluster string, sim *simulator.Simulator, objects ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, shopContext(cluster))...).WithStatusSubresource(
+	// A tracker without managed fields: nobody here applies, and those cost more than everything else.
+	tracker := clientgotesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder())
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(append(objects, shopContext(cluster))...).WithStatusSubresource(
 		&v1alpha1.ApiDefinition{}, &v1alpha1.ManagementContext{}, &v1alpha1.ApiResource{}, &v1alpha1.Group{}, &v1alpha1.Notification{})
 	if err := controller.Index(t.Context(), indexer{builder}); err != nil {
 		t.Fatal(err)
@@ -108,10 +112,10 @@ func (s *site) assemble(cluster string) {
 	s.resources = reconcilerOf(s, c, v1alpha1.ApiResourceFinalizer, &controller.Resources{Client: c, Sources: sources})
 	s.notifications = reconcilerOf(s, c, v1alpha1.NotificationFinalizer, &controller.Notifications{Client: c, Sources: sources})
 	s.groups = reconcilerOf(s, c, v1alpha1.GroupFinalizer, &controller.Groups{
-		Client: c, Sources: sources, Pool: s.pool, Recheck: recheck, DigestKey: key, Times: times, Meter: s.told, Now: s.clock.Now,
+		Client: c, Sources: sources, Pool: s.pool, Reach: contexts.Reach, Recheck: recheck, DigestKey: key, Times: times, Meter: s.told, Now: s.clock.Now,
 	})
 	s.apis = reconcilerOf(s, c, v1alpha1.ApiDefinitionFinalizer, &controller.APIDefinitions{
-		Client: c, Sources: sources, Gateway: &gateway.Publisher{Client: c, Metadata: c}, Pool: s.pool, Reach: contexts.Reach, Recheck: recheck, Times: times,
+		Client: c, Sources: sources, Gateway: &gateway.Publisher{Client: c, Metadata: s.people}, Pool: s.pool, Reach: contexts.Reach, Recheck: recheck, Times: times,
 		Rotation: controller.NewRotation(s.clock.Now), Waiting: waiting, Meter: s.told, DigestKey: key, Cluster: cluster, Now: s.clock.Now,
 	})
 	s.sweeps = &controller.Sweeps{Client: c, Pool: s.pool, Times: times, Waiting: waiting, Wake: func(controller.Wake) {}, Meter: s.told, Now: s.clock.Now}

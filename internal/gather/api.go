@@ -249,11 +249,22 @@ func (g *gathering) get(ctx context.Context, field string, ref v1alpha1.Referenc
 	return true, nil
 }
 
+// unreadable says why an object can't be read, and what cures it.
 func unreadable(field, kind string, key types.NamespacedName, err error) error {
-	if apierrors.IsForbidden(err) {
+	switch {
+	case apierrors.IsForbidden(err):
 		return fault.New(fault.Forbidden, fault.ReasonReference, "%s: the operator may not read %s %s; give it the right to", field, kind, key)
+	case isOutOfScope(err):
+		return fault.New(fault.Forbidden, fault.ReasonReference,
+			"%s: %s %s is in a namespace that the operator doesn't work in; add the namespace to those of the operator (NAMESPACE), or refer to an object of another",
+			field, kind, key)
 	}
 	return fault.New(fault.Transient, fault.ReasonReference, "%s: reading %s %s: %w", field, kind, key, err)
+}
+
+// isOutOfScope recognises the error of a cache that was made for some namespaces only; it has no type.
+func isOutOfScope(err error) bool {
+	return strings.Contains(err.Error(), "unknown namespace for the cache")
 }
 
 func kindOf(object client.Object) string {

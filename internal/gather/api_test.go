@@ -9,6 +9,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -301,6 +302,13 @@ func TestIdentitiesFromSecretsAreRefused(t *testing.T) {
 		"ids of plans": {"they are overwritten", func(spec *v1alpha1.ApiDefinitionSpec, value string) {
 			spec.Plans = []v1alpha1.Plan{{Name: "a", ID: value}}
 		}, ""},
+		"in a configuration": {
+			"it is no identity, whatever it is called",
+			func(spec *v1alpha1.ApiDefinitionSpec, value string) {
+				configuration := v1alpha1.FreeForm{Raw: json.RawMessage(`{"list":[{"crossId":` + strconv.Quote(value) + `}]}`)}
+				spec.Plans = []v1alpha1.Plan{{Name: "a", Flows: []v1alpha1.Flow{{Pre: []v1alpha1.FlowStep{{Configuration: &configuration}}}}}}
+			}, "",
+		},
 		"ids of pages": {"no status has them", func(spec *v1alpha1.ApiDefinitionSpec, value string) {
 			spec.Pages = map[string]v1alpha1.Page{"a": {CrossID: value}}
 		}, ""},

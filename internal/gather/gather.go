@@ -54,7 +54,7 @@ func Context(ctx context.Context, reader client.Reader, ref v1alpha1.Reference, 
 			return nil, fault.New(fault.Waiting, fault.ReasonReference,
 				"spec.contextRef: ManagementContext %s doesn't exist; create it or correct the reference", key)
 		}
-		return nil, fault.New(fault.Transient, fault.ReasonReference, "spec.contextRef: reading ManagementContext %s: %w", key, err)
+		return nil, unreadable("spec.contextRef", v1alpha1.ManagementContextKind, key, err)
 	}
 	return &found, nil
 }

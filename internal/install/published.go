@@ -37,10 +37,8 @@ func readPublished(ctx context.Context, published openapi.ClientWithContext, crd
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, publishInterval, publishTimeout, true, func(ctx context.Context) (bool, error) {
 		found, last = readDocument(ctx, published, &crds[0])
-		if last != nil {
-			return !errors.Is(last, errNotPublished), nil
-		}
-		return holdsAll(found, crds), nil
+		unreadable := last != nil && !errors.Is(last, errNotPublished)
+		return unreadable || holdsAll(found, crds), nil
 	})
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("waiting for the published schemas: %w", err)

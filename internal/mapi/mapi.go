@@ -69,7 +69,7 @@ type Store[D any] interface {
 	// answer gives the same object. With DryRun nothing is written and only Warnings and the error count.
 	// The receipt of a Commit always has an id.
 	Apply(ctx context.Context, want D, mode Mode) (Receipt, error)
-	// Delete removes the object by ref.ID; an empty id is a programming error and a Terminal fault, never a
+	// Delete removes the object by ref.ID, a group also by ref.Key; neither is a programming error and a Terminal fault, never a
 	// request. Absent is success.
 	Delete(ctx context.Context, ref Ref) error
 }

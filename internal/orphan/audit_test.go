@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -191,6 +192,30 @@ func TestAuditIsCompleteOrSaysSo(t *testing.T) {
 	b.context("mighty", nil)
 	if report := b.audit(); !report.Places[0].Complete || report.Count() != 1 || report.ExitCode() != orphan.ExitOrphans {
 		t.Errorf("another context of the same place sees everything: %+v", report)
+	}
+}
+
+// A context may take from a ConfigMap where it leads. What is rendered isn't told.
+func TestAuditThroughATemplate(t *testing.T) {
+	b := newBench(t)
+	conf := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "conf"}, Data: map[string]string{"url": b.url}}
+	if err := b.cluster.Create(t.Context(), conf); err != nil {
+		t.Fatal(err)
+	}
+	b.context("ctx", func(managed *v1alpha1.ManagementContext) { managed.Spec.BaseUrl = `[[ configmap "conf/url" ]]` })
+	b.context("same", nil)
+	b.context("lost", func(managed *v1alpha1.ManagementContext) { managed.Spec.BaseUrl = `[[ configmap "gone/url" ]]` })
+	b.publish("lost", "east")
+	report := b.audit()
+	var text bytes.Buffer
+	if err := report.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Places) != 2 || report.Count() != 1 {
+		t.Errorf("two contexts lead to one place, and of the third that isn't known:\n%s", text.String())
+	}
+	if !strings.Contains(text.String(), "ConfigMap ns/gone doesn't exist") {
+		t.Errorf("it isn't said what is missing:\n%s", text.String())
 	}
 }
 

@@ -112,6 +112,9 @@ func (p *planner) judge(one *planned) Object {
 	default:
 		p.judgeRest(one, &object)
 		p.judgeServing(one, &object)
+		if p.contextFault(one.target) != nil {
+			object.Warnings = append(object.Warnings, "its context "+one.contextName()+" can't be used, so that nothing is known of the API there")
+		}
 	}
 	one.remarks(&object)
 	return p.veiled(one, one.withoutDrawnID(object))

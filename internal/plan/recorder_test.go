@@ -8,6 +8,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/apisync/apisync/internal/fault"
@@ -119,6 +120,14 @@ func TestRecordsAnswer(t *testing.T) {
 		if observe(here, ref).Exists {
 			t.Errorf("%+v is still deleted here", ref)
 		}
+	}
+	shared := wanted("id-7", "key-7")
+	shared.Cluster, shared.Sharers = "west", []string{"east"}
+	if _, err := there.Apply(ctx, shared, mapi.Commit); err != nil {
+		t.Fatal(err)
+	}
+	if seen := observe(there, mapi.Ref{ID: "id-7"}); !slices.Equal(seen.Owners, []string{"east", "west"}) || seen.Owner != "east" {
+		t.Errorf("it bears the marks of all clusters: %+v", seen)
 	}
 	comparison, err := there.Compare(ctx, wanted("id-1", "key-1"), observe(there, mapi.Ref{ID: "id-1"}))
 	if err != nil || len(comparison.Differences) > 0 {

@@ -5,6 +5,7 @@ package plan_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -165,6 +166,24 @@ metadata: {namespace: ns, name: orders}
 	o = object(t, s.plans(s.options(both, somebody)), "ns/orders")
 	if o.Verdict != plan.VerdictRefused || o.Fault.Kind != "conflict" || !slices.ContainsFunc(o.Warnings, func(warning string) bool { return strings.Contains(warning, "all the same") }) {
 		t.Errorf("what is written before the ConfigMap is refused is told: %+v", o)
+	}
+}
+
+// What gateways read is put right although the management API is down.
+func TestLocalAPIWithoutItsContext(t *testing.T) {
+	s := newScene(t)
+	both := replaced(t, ordersYAML, "spec:\n", "spec:\n  local: true\n")
+	s.have(contextYAML, both)
+	for _, configMap := range s.listConfigMaps() {
+		if err := s.client.Delete(t.Context(), &configMap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wire.sim = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	report := s.plans(s.options(both))
+	o := object(t, report, "ns/orders")
+	if o.Verdict != plan.VerdictUpdate || len(served(o)) != 1 || len(o.Warnings) != 1 || report.ExitCode() != plan.ExitError {
+		t.Errorf("%+v, exit code %d", o, report.ExitCode())
 	}
 }
 

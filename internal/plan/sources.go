@@ -71,8 +71,8 @@ func (s *sources) get(ctx context.Context, name client.ObjectKey, into client.Ob
 	err := s.live.get(ctx, name, into)
 	if apierrors.IsForbidden(err) {
 		// The error isn't wrapped: it is this person who lacks the right, and not the operator.
-		return fmt.Errorf("it may not be read (%v); ask for the right to get %ss in namespace %s, or add the %s to the files", //nolint:errorlint // see above
-			err, strings.ToLower(key.kind), name.Namespace, key.kind)
+		return fmt.Errorf("it may not be read (%s); ask for the right to get %ss in namespace %s, or add the %s to the files",
+			err.Error(), strings.ToLower(key.kind), name.Namespace, key.kind)
 	}
 	return err
 }

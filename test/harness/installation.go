@@ -56,9 +56,14 @@ func installationOf(deployment *appsv1.Deployment, configMaps []*unstructured.Un
 	installed := Installation{Namespace: deployment.Namespace, ServiceAccount: pod.ServiceAccountName}
 	for _, container := range pod.Containers {
 		for _, source := range container.EnvFrom {
-			if source.ConfigMapRef != nil {
-				installed.Environment = append(installed.Environment, entries(configMaps, deployment.Namespace, source.ConfigMapRef.Name)...)
+			if source.ConfigMapRef == nil {
+				continue
 			}
+			given, err := entries(configMaps, deployment.Namespace, source.ConfigMapRef.Name)
+			if err != nil {
+				return Installation{}, err
+			}
+			installed.Environment = append(installed.Environment, given...)
 		}
 		for _, variable := range container.Env {
 			value, err := valueOf(&variable, deployment.Namespace)
@@ -71,18 +76,19 @@ func installationOf(deployment *appsv1.Deployment, configMaps []*unstructured.Un
 	return installed, nil
 }
 
-func entries(configMaps []*unstructured.Unstructured, namespace, name string) []string {
-	var found []string
+func entries(configMaps []*unstructured.Unstructured, namespace, name string) ([]string, error) {
 	for _, object := range configMaps {
 		if object.GetNamespace() != namespace || object.GetName() != name {
 			continue
 		}
-		data, _, _ := unstructured.NestedStringMap(object.Object, "data")
+		var found []string
+		data, _, err := unstructured.NestedStringMap(object.Object, "data")
 		for key, value := range data {
 			found = append(found, key+"="+value)
 		}
+		return found, err
 	}
-	return found
+	return nil, fmt.Errorf("the ConfigMap %s/%s isn't part of the overlay", namespace, name)
 }
 
 func valueOf(variable *corev1.EnvVar, namespace string) (string, error) {

@@ -263,7 +263,7 @@ func (w *world) expectLocalAPI(ctx context.Context) {
 
 		By("changing it: " + name)
 		w.applied(ctx, w.api(name, "ctx", change, described("changed")))
-		Expect(w.get(ctx, published).(*corev1.ConfigMap).Data["definition"]).To(ContainSubstring(`"changed"`)) //nolint:forcetypeassert // it is one
+		Expect(w.get(ctx, published).(*corev1.ConfigMap).Data["definition"]).To(ContainSubstring(`"changed"`))
 
 		By("stopping it: " + name)
 		w.applied(ctx, w.api(name, "ctx", change, func(a *v1alpha1.ApiDefinition) { a.Spec.State = v1alpha1.StateStopped }))
@@ -310,7 +310,7 @@ func (i *installed) secureMetrics(ctx context.Context, token string) (int, error
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // self-signed
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	defer transport.CloseIdleConnections()
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {

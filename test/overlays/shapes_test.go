@@ -192,7 +192,7 @@ func settings(t *testing.T, built []byte) []string {
 		}
 		containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
 		for _, container := range containers {
-			variables, _, _ := unstructured.NestedSlice(container.(map[string]any), "env") //nolint:forcetypeassert // a Deployment is so
+			variables, _, _ := unstructured.NestedSlice(container.(map[string]any), "env")
 			for _, variable := range variables {
 				content, _ := variable.(map[string]any)
 				path, _, _ := unstructured.NestedString(content, "valueFrom", "fieldRef", "fieldPath")

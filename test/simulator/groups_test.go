@@ -105,7 +105,9 @@ func TestGroupOfAnAPI(t *testing.T) {
 	r := start(t, simulator.Options{Environments: []simulator.Place{{}, {Environment: "TWO"}}})
 	body := with(definition("one"), map[string]any{"groups": []any{"crew"}, "consoleNotificationConfiguration": map[string]any{
 		"groups": []any{"crew"}, "hooks": []any{"API_STARTED"}}})
-	warnings := func() any { return r.must(t, 200, "PUT", put(""), body).object(t)["errors"].(map[string]any)["warning"] }
+	warnings := func() any {
+		return r.must(t, 200, "PUT", put(""), body).object(t)["errors"].(map[string]any)["warning"]
+	}
 	const unknown = "Group [crew] could not be found in environment [DEFAULT]"
 	if diff := cmp.Diff([]any{unknown, unknown}, warnings()); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)

@@ -112,7 +112,7 @@ func firstInvalid(found []mapi.Finding) []mapi.Finding {
 		return found
 	}
 	rest := found[maxInvalid]
-	rest.Message = fmt.Sprintf("This and %d more values don't fit the schemas of their policies and resources; correct those that are told, and the rest will be.",
-		len(found)-maxInvalid-1)
+	rest.Message = fmt.Sprintf("This and %d more values don't fit the schemas of their policies and resources; "+
+		"they are told one by one when the others are correct.", len(found)-maxInvalid-1)
 	return append(found[:maxInvalid:maxInvalid], rest)
 }

@@ -245,14 +245,19 @@ func (s groups) put(want model.Group, mode mapi.Mode) (call, error) {
 	return request, nil
 }
 
-// Delete implements mapi.Store. The server takes the group out of every API.
+// Delete implements mapi.Store, by the human-readable id where ref has one, as GKO does, and otherwise by the id. The server takes the
+// group out of every API.
 func (s groups) Delete(ctx context.Context, ref mapi.Ref) error {
-	if err := checkSegment(ref.ID); err != nil {
+	name, isID := ref.Key, ref.Key == "" || ref.Key == ref.ID
+	if isID {
+		name = ref.ID
+	}
+	if err := checkSegment(name); err != nil {
 		return fault.New(fault.Terminal, fault.ReasonIllegalState, "deleting a group: its id %w", err)
 	}
 	err := s.do(ctx, call{
-		operation: mapi.OperationDelete, method: http.MethodDelete, what: "group " + ref.ID, needs: needsGroups,
-		url: s.addresses.group(ref.ID) + "?hridContainsUUID=true",
+		operation: mapi.OperationDelete, method: http.MethodDelete, what: "group " + name, needs: needsGroups,
+		url: fmt.Sprintf("%s?hridContainsUUID=%t", s.addresses.group(name), isID),
 	})
 	if err != nil && !errors.Is(err, errAbsent) {
 		return err

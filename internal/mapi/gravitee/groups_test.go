@@ -255,7 +255,7 @@ func TestGroupWire(t *testing.T) {
 			return nil, errors.New("no")
 		}), nil, mapi.Credentials{}).Groups()
 		for _, id := range []string{"", " ", ".", "..", "\n"} {
-			if err := store.Delete(t.Context(), mapi.Ref{ID: id, Key: "k"}); !errors.Is(err, fault.Terminal) {
+			if err := store.Delete(t.Context(), mapi.Ref{Key: id}); !errors.Is(err, fault.Terminal) {
 				t.Errorf("delete %q: %v", id, err)
 			}
 			if _, err := store.Apply(t.Context(), model.Group{Key: id}, mapi.Commit); !errors.Is(err, fault.Terminal) {
@@ -345,5 +345,31 @@ func TestForgottenGroups(t *testing.T) {
 	inStep()
 	if lists != 2 {
 		t.Errorf("the list was read %d times", lists)
+	}
+}
+
+// GKO deletes a group by what it knows it by (shared/reference/gko-compatibility.md 2.2).
+func TestDeleteGroupByWhatItIsKnownBy(t *testing.T) {
+	cases := map[string]struct {
+		why  string
+		ref  mapi.Ref
+		want string
+	}{
+		"by its hrid": {"that is its identity, and needs no status", mapi.Ref{Key: "ns-crew"}, "DELETE ns-crew?hridContainsUUID=false"},
+		"by both":     {"the hrid goes first", mapi.Ref{Key: "ns-crew", ID: "i"}, "DELETE ns-crew?hridContainsUUID=false"},
+		"by its id":   {"a group of an older release has nothing else", mapi.Ref{ID: "i"}, "DELETE i?hridContainsUUID=true"},
+		"an id twice": {"its hrid is its id", mapi.Ref{Key: "i", ID: "i"}, "DELETE i?hridContainsUUID=true"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var asked string
+			store := clientOf(t, withoutLogin(roundTrip(func(r *http.Request) (*http.Response, error) {
+				asked = r.Method + " " + r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:] + "?" + r.URL.RawQuery
+				return reply(http.StatusNoContent, nil, ""), nil
+			})), nil, mapi.Credentials{}).Groups()
+			if err := store.Delete(t.Context(), c.ref); err != nil || asked != c.want {
+				t.Errorf("asked %q (%v), want %q: %s", asked, err, c.want, c.why)
+			}
+		})
 	}
 }

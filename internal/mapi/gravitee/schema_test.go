@@ -25,11 +25,11 @@ func asDefinition(t *testing.T, text string) any {
 }
 
 // noFetching fails the test when anything goes over the default transport, as the library's own loaders do.
-func noFetching(t testing.TB) {
-	t.Helper()
+func noFetching(tb testing.TB) {
+	tb.Helper()
 	before := http.DefaultTransport
-	http.DefaultTransport = refusingTransport{t}
-	t.Cleanup(func() { http.DefaultTransport = before })
+	http.DefaultTransport = refusingTransport{tb}
+	tb.Cleanup(func() { http.DefaultTransport = before })
 }
 
 type refusingTransport struct{ t testing.TB }

@@ -55,13 +55,16 @@ type schemas struct {
 
 	mu    sync.Mutex
 	known map[schemaKey]*schemaEntry
-	// pausedUntil is set when the server was slow to tell one: then the others aren't asked for either.
+	// pausedUntil is set when the server was slow and told nothing: then the others aren't asked for either.
 	pausedUntil time.Time
 }
 
 // schemaEntry is a schema that is known, or on its way.
 type schemaEntry struct {
 	began time.Time
+	// before is what was known when this one was asked for; nil if nothing was. It holds until there is an answer, so that a verdict
+	// doesn't come and go with the server.
+	before *schema
 	// ready is closed when the members below are set.
 	ready chan struct{}
 	// schema is nil when nothing can be said.
@@ -85,28 +88,32 @@ func (s *schemas) get(ctx context.Context, keys []schemaKey) map[schemaKey]*sche
 	defer cancel()
 	found := map[schemaKey]*schema{}
 	for key, entry := range entries {
-		if entry.wait(patient) && entry.schema != nil {
-			found[key] = entry.schema
+		if schema := entry.wait(patient); schema != nil {
+			found[key] = schema
 		}
 	}
 	return found
 }
 
-// entry gives what is known or on its way, or begins to fetch; nil when that isn't worth a try.
+// entry gives what is known or on its way, or begins to fetch; nil when nothing is known and that isn't worth a try.
 func (s *schemas) entry(ctx context.Context, key schemaKey) *schemaEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.client.options.Now()
-	if entry := s.known[key]; entry != nil && (!entry.isReady() || now.Before(entry.until)) {
-		return entry
+	old := s.known[key]
+	if old != nil && (!old.isReady() || now.Before(old.until)) {
+		return old
 	}
 	if now.Before(s.pausedUntil) || checkSegment(key.id) != nil {
-		return nil
+		return old
 	}
 	if len(s.known) >= maxSchemas {
 		clear(s.known)
 	}
 	entry := &schemaEntry{began: time.Now(), ready: make(chan struct{})}
+	if old != nil {
+		entry.before = old.schema
+	}
 	s.known[key] = entry
 	go s.fetch(context.WithoutCancel(ctx), key, entry)
 	return entry
@@ -121,42 +128,48 @@ func (e *schemaEntry) isReady() bool {
 	}
 }
 
-// wait blocks until the entry is ready, but no longer than anybody before has waited for it.
-func (e *schemaEntry) wait(patient context.Context) bool {
-	if e.isReady() {
-		return true
-	}
-	if time.Since(e.began) >= schemaPatience {
-		return false
+// wait gives the schema, or nil. It blocks only when nothing was known before, and until the fetch has taken as long as anybody waits.
+func (e *schemaEntry) wait(patient context.Context) *schema {
+	switch {
+	case e.isReady():
+		return e.schema
+	case e.before != nil, time.Since(e.began) >= schemaPatience:
+		return e.before
 	}
 	select {
 	case <-e.ready:
-		return true
+		return e.schema
 	case <-patient.Done():
-		return false
+		return nil
 	}
 }
 
 func (s *schemas) fetch(ctx context.Context, key schemaKey, entry *schemaEntry) {
 	s.slots <- struct{}{}
 	defer func() { <-s.slots }()
-	lifetime := failedFor
 	begin := time.Now()
+	found, told := entry.before, false
 	if !s.isPaused() {
-		var err error
-		entry.schema, err = s.read(ctx, key)
-		if err == nil || errors.Is(err, fault.Terminal) || errors.Is(err, fault.Forbidden) || errors.Is(err, errAbsent) {
-			lifetime = schemasFor
+		if read, err := s.read(ctx, key); isTold(err) {
+			found, told = read, true
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.client.options.Now()
-	if time.Since(begin) >= schemaPatience {
-		s.pausedUntil = now.Add(failedFor)
+	entry.schema, entry.until = found, now.Add(failedFor)
+	switch {
+	case told:
+		entry.until = now.Add(schemasFor)
+	case time.Since(begin) >= schemaPatience:
+		s.pausedUntil = entry.until
 	}
-	entry.until = now.Add(lifetime)
 	close(entry.ready)
+}
+
+// isTold reports an answer that counts, also that there is no schema, or none for this user.
+func isTold(err error) bool {
+	return err == nil || errors.Is(err, fault.Terminal) || errors.Is(err, fault.Forbidden) || errors.Is(err, errAbsent)
 }
 
 func (s *schemas) isPaused() bool {

@@ -185,6 +185,50 @@ func TestSchemasAreKept(t *testing.T) {
 	})
 }
 
+// TestVerdictsOutliveTheServer: what is known holds until the server tells something else, and nobody waits for that.
+func TestVerdictsOutliveTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &catalogue{}
+		client := catalogueClient(t, server)
+		invalid := func() int {
+			t.Helper()
+			before := time.Now()
+			counts := reasons(t, client, using("one"))
+			if waited := time.Since(before); waited > 0 {
+				t.Errorf("somebody waited for %s", waited)
+			}
+			synctest.Wait() // a fetch that was begun has its answer
+			return counts["InvalidConfiguration"]
+		}
+		if invalid() != 1 {
+			t.Fatal("no verdict at first")
+		}
+		server.schema = func(*http.Request) (*http.Response, error) { return reply(502, nil, ""), nil }
+		for range 30 {
+			elapse(time.Minute)
+			if invalid() != 1 {
+				t.Error("an outage takes the verdict away")
+			}
+		}
+		server.schema = func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		for range 300 {
+			elapse(time.Second)
+			if invalid() != 1 {
+				t.Error("a slow server takes the verdict away")
+			}
+		}
+		server.schema = func(*http.Request) (*http.Response, error) { return reply(404, nil, ""), nil }
+		elapse(2 * time.Minute)
+		invalid()
+		if invalid() != 0 {
+			t.Error("a schema that is gone is still used")
+		}
+	})
+}
+
 // TestOneFetchForAll: all who ask at once share one request, also when the first one leaves.
 func TestOneFetchForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -75,6 +75,24 @@ func (t groupTrial) compare(want model.Group, seen mapi.Observation) []string {
 	return model.Paths(got.Differences)
 }
 
+// found checks that a group is found under a reference, equals what was applied, and differs from an edit of it.
+func (t groupTrial) found(ref mapi.Ref, id string, applied, edited model.Group) {
+	t.Helper()
+	seen := t.observe(ref)
+	if !seen.Exists || seen.Ref.ID != id || seen.Name != applied.Definition["name"] {
+		t.Fatalf("observe %v: %+v", ref, seen)
+	}
+	if seen.FoundByKey != (ref.ID == "") {
+		t.Errorf("observe %v: found by key %t", ref, seen.FoundByKey)
+	}
+	if paths := t.compare(applied, seen); len(paths) > 0 {
+		t.Errorf("differences: %v", paths)
+	}
+	if paths := t.compare(edited, seen); len(paths) == 0 {
+		t.Error("the edit isn't seen")
+	}
+}
+
 func groupLife(t *testing.T, s Subject) {
 	if s.Group == nil {
 		t.Skip("the back end doesn't keep groups")
@@ -90,19 +108,7 @@ func groupLife(t *testing.T, s Subject) {
 		t.Errorf("receipt %+v", receipt)
 	}
 	for _, ref := range []mapi.Ref{{Key: sample.Key}, {ID: receipt.Ref.ID}, receipt.Ref} {
-		seen := on.observe(ref)
-		if !seen.Exists || seen.Ref.ID != receipt.Ref.ID || seen.Name != sample.Definition["name"] {
-			t.Fatalf("observe %v: %+v", ref, seen)
-		}
-		if seen.FoundByKey != (ref.ID == "") {
-			t.Errorf("observe %v: found by key %t", ref, seen.FoundByKey)
-		}
-		if paths := on.compare(sample, seen); len(paths) > 0 {
-			t.Errorf("differences: %v", paths)
-		}
-		if paths := on.compare(changed, seen); len(paths) == 0 {
-			t.Error("the edit isn't seen")
-		}
+		on.found(ref, receipt.Ref.ID, sample, changed)
 	}
 	if again := on.apply(changed); again.Ref.ID != receipt.Ref.ID {
 		t.Errorf("the id moved from %s to %s", receipt.Ref.ID, again.Ref.ID)
@@ -139,8 +145,8 @@ func groupDeleted(t *testing.T, s Subject) {
 	sample := s.Group(1)
 	on := s.groupTrial(t, sample)
 	receipt := on.apply(sample)
-	if err := on.store.Delete(t.Context(), mapi.Ref{Key: sample.Key}); !errors.Is(err, fault.Terminal) {
-		t.Errorf("without an id: %v, want a terminal fault", err)
+	if err := on.store.Delete(t.Context(), mapi.Ref{}); !errors.Is(err, fault.Terminal) {
+		t.Errorf("without a key and an id: %v, want a terminal fault", err)
 	}
 	if _, err := on.store.Observe(t.Context(), mapi.Ref{}); !errors.Is(err, fault.Terminal) {
 		t.Errorf("looking for nothing: %v, want a terminal fault", err)
