@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/test/simulator"
@@ -116,8 +117,9 @@ func TestConfiguredMovesWithTheSpec(t *testing.T) {
 
 func crew(name, shown string, change ...func(group *v1alpha1.Group)) *v1alpha1.Group {
 	group := &v1alpha1.Group{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Generation: 1}, Spec: v1alpha1.GroupSpec{Name: shown, NotifyMembers: true},
-		Status: v1alpha1.GroupStatus{ObservedGeneration: -1},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-of-" + name), Generation: 1},
+		Spec:       v1alpha1.GroupSpec{Name: shown, NotifyMembers: true},
+		Status:     v1alpha1.GroupStatus{ObservedGeneration: -1},
 	}
 	for _, c := range change {
 		c(group)

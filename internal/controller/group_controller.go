@@ -352,14 +352,20 @@ func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 // leaseForDeletion borrows a client, also one whose context isn't ready any more; a farewell ends the deletion when the way is gone.
 func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id string) (mapi.Lease, lifecycle.Farewell, error) {
 	managed, err := gather.Context(ctx, g.Client, *group.Spec.ContextRef, group.Namespace)
-	if errors.Is(err, fault.Waiting) {
+	published, reachable := g.published(group)
+	switch {
+	case errors.Is(err, fault.Waiting) && reachable:
+		return published, "", nil
+	case errors.Is(err, fault.Waiting):
 		return mapi.Lease{}, leftGroup(id, "since its ManagementContext is gone"), nil
-	}
-	if err != nil {
+	case err != nil:
 		return mapi.Lease{}, "", err
 	}
 	if held, err := heldBack(group, managed); held != nil || err != nil {
 		return mapi.Lease{}, "", cmp.Or(err, errPaused())
+	}
+	if reachable {
+		return published, "", nil
 	}
 	if lease, ok := g.Pool.Retained(string(managed.UID)); ok {
 		return lease, "", nil
@@ -376,6 +382,14 @@ func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id
 		return mapi.Lease{}, leftGroup(id, "since the credentials of its ManagementContext are gone"), nil
 	}
 	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
+}
+
+// published is a client for the place where the group was published last, which needn't be where its context leads now.
+func (g *Groups) published(group *v1alpha1.Group) (mapi.Lease, bool) {
+	if group.Status.Sync == nil || group.Status.Sync.Place == nil {
+		return mapi.Lease{}, false
+	}
+	return g.Pool.At(gather.Place(*group.Status.Sync.Place))
 }
 
 func leftGroup(id, why string) lifecycle.Farewell {

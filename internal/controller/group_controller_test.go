@@ -366,7 +366,7 @@ func TestDeletionOfGroups(t *testing.T) {
 		"to be left": {"a person asks", func(s *site) {
 			s.annotate(&v1alpha1.Group{}, "crew", v1alpha1.DeletionPolicyAnnotation, v1alpha1.DeletionPolicyOrphan)
 		}, 0, "as its annotation", "", true},
-		"context gone":    {"nothing leads there any more", func(s *site) { s.remove(shopContext("")) }, 0, "since its ManagementContext is gone", "", true},
+		"context gone":    {"nothing leads there any more", func(s *site) { s.remove(shopContext("")); s.assemble("") }, 0, "since its ManagementContext is gone", "", true},
 		"no context":      {"the same, and a person is told", func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.ContextRef = nil }) }, 0, "since it names no ManagementContext any more", "", true},
 		"no groups there": {"an older management API doesn't know them", func(s *site) { s.sim.SetGroupsOffered(false) }, 0, "since ", "", true},
 		"out of reach": {
@@ -578,6 +578,26 @@ func TestGroupMoves(t *testing.T) {
 	}
 }
 
+// A deletion in the middle of a move takes the group away from where it was published last.
+func TestDeletionOfAGroupThatMoves(t *testing.T) {
+	for name, move := range map[string]func(s *site){
+		"to another context": func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.ContextRef.Name = "next" }) },
+		"to another environment": func(s *site) {
+			edit(s, &v1alpha1.ManagementContext{}, "ctx", func(managed *v1alpha1.ManagementContext) { managed.Spec.EnvironmentID = "REC2" })
+			s.lookAtContext()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := withGroup(t)
+			move(s)
+			s.forget()
+			if s.goneGroup(); s.remote("Crew") != nil || isTold(s.told.events, "LeftBehind") || !isTold(s.told.events, "DeleteSucceeded") {
+				t.Errorf("there it is %+v, events %v", s.remote("Crew"), s.told.events)
+			}
+		})
+	}
+}
+
 func TestGroupInTrouble(t *testing.T) {
 	trouble := func(status int) simulator.Fault {
 		return simulator.Fault{Path: "/groups", Mode: simulator.ModeStatus, Status: status}
@@ -605,8 +625,7 @@ func TestGroupInTrouble(t *testing.T) {
 			}
 			s.forget()
 			s.lookAtGroup("crew")
-			o := s.lookAtGroup("fresh")
-			t.Log(o, s.calls, s.sim.Counts())
+			s.lookAtGroup("fresh")
 			if silent := cmp.Equal(before, s.group("crew")); silent != c.silent {
 				t.Errorf("in step: %v: %s", verdicts(s.group("crew")), c.why)
 			}

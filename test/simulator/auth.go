@@ -55,14 +55,14 @@ func (s *Simulator) accountOf(c *call, scheme, credential string) (user *account
 		}
 		return user, true
 	case "bearer":
-		if strings.Count(credential, ".") == 2 {
-			return s.session(c, credential), false
-		}
 		for _, user := range s.users {
 			if user.in(c.place.Organization) && slices.Contains(user.Tokens, credential) {
 				c.entry.Scheme = "Token"
 				return user, true
 			}
+		}
+		if strings.Count(credential, ".") == 2 {
+			return s.session(c, credential), false
 		}
 	}
 	return nil, true
