@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/test/simulator"
@@ -259,58 +260,75 @@ func conditionTypes(t *testing.T) []string {
 // mostConditions is what GKO's schema lets stand together. Under it a status with more is refused as a whole.
 const mostConditions = 8
 
-// Everything that can happen to an API is done to it in every order, and its conditions are counted.
-func TestAtMostEightConditionsStandTogether(t *testing.T) {
-	happenings := map[string]func(s *site){
-		"look": func(s *site) { s.lookAtAPI("orders") },
-		"edit": func(s *site) { s.editAPI("orders", func(api *v1alpha1.ApiDefinition) { api.Spec.Description += "." }) },
+// happenings are what can happen to orders.
+func happenings() map[string]func(s *site) {
+	edits := 0
+	edit := func(s *site) {
+		edits++
+		s.editAPI("orders", func(api *v1alpha1.ApiDefinition) { api.Spec.Description = "edit " + strconv.Itoa(edits) })
+	}
+	refused := func(status int) func(s *site) {
+		return func(s *site) {
+			s.sim.Clear()
+			s.sim.Inject(simulator.Fault{Method: http.MethodPut, Count: 1, Mode: simulator.ModeStatus, Status: status, Body: `{"message":"no"}`})
+			edit(s)
+		}
+	}
+	pause := func(object client.Object, name, value string) func(s *site) {
+		return func(s *site) { s.annotate(object, name, v1alpha1.PausedAnnotation, value) }
+	}
+	return map[string]func(s *site){
+		"nothing": func(*site) {}, "edit": edit, "trouble": refused(http.StatusBadRequest), "outage": refused(http.StatusServiceUnavailable),
 		"drift": func(s *site) {
 			_ = s.sim.EditAPI(string(s.api("orders").UID), func(definition map[string]any) { definition["description"] = "by hand" })
 			s.clock.now = s.clock.now.Add(stageRotation)
 		},
-		"trouble": func(s *site) {
-			s.sim.Inject(simulator.Fault{Method: http.MethodPut, Count: 1, Mode: simulator.ModeStatus, Status: http.StatusBadRequest, Body: `{"message":"no"}`})
-			s.editAPI("orders", func(api *v1alpha1.ApiDefinition) { api.Spec.Description += "!" })
-		},
-		"outage": func(s *site) {
-			s.sim.Inject(simulator.Fault{Method: http.MethodPut, Count: 1, Mode: simulator.ModeStatus, Status: http.StatusServiceUnavailable})
-			s.editAPI("orders", func(api *v1alpha1.ApiDefinition) { api.Spec.Description += "?" })
-		},
-		"pause":   func(s *site) { s.annotate(&v1alpha1.ApiDefinition{}, "orders", v1alpha1.PausedAnnotation, "true") },
-		"resume":  func(s *site) { s.annotate(&v1alpha1.ApiDefinition{}, "orders", v1alpha1.PausedAnnotation, "") },
-		"context": func(s *site) { s.annotate(&v1alpha1.ManagementContext{}, "ctx", v1alpha1.PausedAnnotation, "true") },
+		"pause": pause(&v1alpha1.ApiDefinition{}, "orders", "true"), "resume": pause(&v1alpha1.ApiDefinition{}, "orders", ""),
+		"pause context": pause(&v1alpha1.ManagementContext{}, "ctx", "true"), "resume context": pause(&v1alpha1.ManagementContext{}, "ctx", ""),
 	}
+}
+
+// Everything that can happen to an API is done to it in every order, and its conditions are counted.
+func TestAtMostEightConditionsStandTogether(t *testing.T) {
+	begin := func() *site {
+		s := newSite(t, "", nil, shopAPI("orders", "", misspelled(), func(api *v1alpha1.ApiDefinition) {
+			api.Annotations = map[string]string{v1alpha1.DriftPolicyAnnotation: v1alpha1.DriftPolicyReport}
+			api.Spec.GroupRefs = []v1alpha1.Reference{{Name: "gone"}}
+		}))
+		s.settle("orders")
+		return s
+	}
+	happen := happenings()
+	names := slices.Sorted(maps.Keys(happen))
 	seen, most := map[string]bool{}, 0
-	count := func(s *site, history []string) {
+	count := func(s *site, limit int, history ...string) {
+		s.lookAtAPI("orders")
 		conditions := s.api("orders").Status.Conditions
 		most = max(most, len(conditions))
-		if len(conditions) > mostConditions {
+		if len(conditions) > limit {
 			t.Errorf("%d after %v: %v", len(conditions), history, verdicts(s.api("orders")))
 		}
 		for _, condition := range conditions {
 			seen[condition.Type] = true
 		}
 	}
-	names := slices.Sorted(maps.Keys(happenings))
+	walk := begin()
 	for _, first := range names {
 		for _, second := range names {
-			history := []string{first, second, "delete"}
-			s := newSite(t, "", nil, shopAPI("orders", "", misspelled(), func(api *v1alpha1.ApiDefinition) {
-				api.Annotations = map[string]string{v1alpha1.DriftPolicyAnnotation: v1alpha1.DriftPolicyReport}
-				api.Spec.GroupRefs = []v1alpha1.Reference{{Name: "gone"}}
-			}))
-			s.settle("orders")
-			for i, name := range history[:2] {
-				happenings[name](s)
-				s.lookAtAPI("orders")
-				count(s, history[:i+1])
+			for _, name := range []string{first, second} {
+				happen[name](walk)
+				// A deletion adds one to whatever stands then.
+				count(walk, mostConditions-1, first, second)
 			}
-			// A deletion that can't end adds its condition to what stands then.
-			s.remove(&v1alpha1.ApiDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}})
-			s.sim.Inject(simulator.Fault{Method: http.MethodDelete, Mode: simulator.ModeStatus, Status: http.StatusServiceUnavailable})
-			s.lookAtAPI("orders")
-			count(s, history)
 		}
+	}
+	for _, last := range names {
+		s := begin()
+		happen[last](s)
+		count(s, mostConditions-1, last)
+		s.remove(&v1alpha1.ApiDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}})
+		s.sim.Inject(simulator.Fault{Method: http.MethodDelete, Mode: simulator.ModeStatus, Status: http.StatusServiceUnavailable})
+		count(s, mostConditions, last, "deleted")
 	}
 	// Which ones an API never has, and why.
 	never := map[string]string{v1alpha1.AutomationAPIManagedCondition: "only what the Automation API keeps has it"}

@@ -124,7 +124,7 @@ func (s state) write(differing []model.Difference) (decision, error) {
 // one deletes it.
 func (s state) join() (decision, error) {
 	switch {
-	case !s.equal && s.requested && s.cluster != "":
+	case !s.equal && s.requested && s.cluster != "" && (s.owned || !s.onlyEqual):
 		return decision{write: true, operation: OperationAdopt, reason: "a person asks for it to be shared with " + s.others()}, nil
 	case !s.equal:
 		return decision{}, s.differsFromOthers(s.comparison.Differences)

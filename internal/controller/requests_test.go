@@ -91,20 +91,26 @@ func TestPause(t *testing.T) {
 // An API that wasn't edited while it was paused is read, since it may have been edited elsewhere, although the last bulk look is as old
 // as the pause.
 func TestPauseWithoutAnEdit(t *testing.T) {
-	s := inStep(t, "", nil)
-	s.annotate(&v1alpha1.ApiDefinition{}, "orders", v1alpha1.PausedAnnotation, "true")
-	s.lookAtAPI("orders")
-	s.annotate(&v1alpha1.ApiDefinition{}, "orders", v1alpha1.PausedAnnotation, "")
-	s.lookAtAPI("orders")
-	if api := s.api("orders"); verdicts(api)[v1alpha1.PausedCondition] != "" || verdicts(api)[v1alpha1.DriftedCondition] != "False/InStep" {
-		t.Errorf("conditions %v", verdicts(api))
-	}
-	if len(s.writes()) > 0 || len(s.sim.Requests()) == 0 {
-		t.Errorf("writes %v, requests %v: it has to be read, and nothing has to be written", s.writes(), s.sim.Counts())
-	}
-	s.forget()
-	if s.lookAtAPI("orders"); len(s.sim.Requests()) > 0 || len(s.calls) > 0 {
-		t.Errorf("it isn't at rest again: %v, %v", s.sim.Counts(), s.calls)
+	for policy, drifted := range map[string]string{v1alpha1.DriftPolicyCorrect: "False/InStep", v1alpha1.DriftPolicyReport: "False/InStep", v1alpha1.DriftPolicyOff: ""} {
+		t.Run(policy, func(t *testing.T) {
+			s := inStep(t, "", nil, func(api *v1alpha1.ApiDefinition) {
+				api.Annotations = map[string]string{v1alpha1.DriftPolicyAnnotation: policy}
+			})
+			s.annotate(&v1alpha1.ApiDefinition{}, "orders", v1alpha1.PausedAnnotation, "true")
+			s.lookAtAPI("orders")
+			s.annotate(&v1alpha1.ApiDefinition{}, "orders", v1alpha1.PausedAnnotation, "")
+			s.lookAtAPI("orders")
+			if api := s.api("orders"); verdicts(api)[v1alpha1.PausedCondition] != "" || verdicts(api)[v1alpha1.DriftedCondition] != drifted {
+				t.Errorf("conditions %v", verdicts(api))
+			}
+			if len(s.writes()) > 0 || len(s.sim.Requests()) == 0 {
+				t.Errorf("writes %v, requests %v: it has to be read, and nothing has to be written", s.writes(), s.sim.Counts())
+			}
+			s.forget()
+			if s.lookAtAPI("orders"); len(s.sim.Requests()) > 0 || len(s.calls) > 0 {
+				t.Errorf("it isn't at rest again: %v, %v", s.sim.Counts(), s.calls)
+			}
+		})
 	}
 }
 

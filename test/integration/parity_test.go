@@ -25,15 +25,17 @@ var _ = Describe("Must not break", Ordered, ContinueOnFailure, func() {
 
 	It("point 01: kinds, plurals and short names are GKO's, and unknown fields are dropped, not refused", func(ctx context.Context) {
 		s := operator.site(ctx, simulator.Options{})
-		for plural, kind := range map[string]string{
-			"apidefinitions": "ApiDefinition", "managementcontexts": "ManagementContext", "apiresources": "ApiResource", "groups": "Group", "notifications": "Notification",
+		for plural, names := range map[string][]string{
+			"apidefinitions": {"ApiDefinition", "graviteeapis"}, "managementcontexts": {"ManagementContext", "graviteecontexts"},
+			"apiresources": {"ApiResource"}, "groups": {"Group", "graviteegroups"}, "notifications": {"Notification", "graviteenotif"},
 		} {
 			crd := &unstructured.Unstructured{}
 			crd.SetAPIVersion("apiextensions.k8s.io/v1")
 			crd.SetKind("CustomResourceDefinition")
 			Expect(s.cluster.Client.Get(ctx, client.ObjectKey{Name: plural + ".gravitee.io"}, crd)).To(Succeed())
 			found, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
-			Expect(found).To(Equal(kind))
+			short, _, _ := unstructured.NestedStringSlice(crd.Object, "spec", "names", "shortNames")
+			Expect(append([]string{found}, short...)).To(Equal(names))
 			scope, _, _ := unstructured.NestedString(crd.Object, "spec", "scope")
 			Expect(scope).To(Equal("Namespaced"))
 		}
@@ -213,6 +215,7 @@ var _ = Describe("Must not break", Ordered, ContinueOnFailure, func() {
 		path := "/apim/management"
 		s.apply(ctx, s.secret("both", map[string]string{"bearerToken": "a-token", "username": "robot", "password": "wrong"}))
 		s.ready(ctx, s.context("ctx", secretRef("both"), func(m *v1alpha1.ManagementContext) { m.Spec.Path = &path }))
+		s.ready(ctx, s.context("inline", basicAuth("robot", "wrong"), func(m *v1alpha1.ManagementContext) { m.Spec.Auth.BearerToken, m.Spec.Path = "a-token", &path }))
 		nowhere := "/nowhere"
 		astray := s.context("astray", secretRef("both"), func(m *v1alpha1.ManagementContext) { m.Spec.Path = &nowhere })
 		s.apply(ctx, astray)

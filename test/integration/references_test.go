@@ -86,13 +86,6 @@ func (w *world) importsOf(name string) int {
 	}))
 }
 
-// groupWrites counts what was sent for Groups, by method.
-func (w *world) groupWrites(method string) int {
-	return len(slices.DeleteFunc(w.sim.Writes(), func(write simulator.Request) bool {
-		return write.Method != method || !strings.Contains(write.Path, "/groups")
-	}))
-}
-
 // published is the remote API with a name; the zero value when there is none.
 func (w *world) published(name string) simulator.APIState {
 	for _, api := range w.sim.APIs() {

@@ -232,8 +232,13 @@ func (s *site) send(ctx context.Context, body []byte) map[string]any {
 // call makes a request as somebody else than the operator, and returns the body of its success.
 func (s *site) call(ctx context.Context, method, path string, body []byte) []byte {
 	GinkgoHelper()
-	url := s.url + "/management/organizations/DEFAULT/environments/DEFAULT" + path
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	return s.request(ctx, method, "/management/organizations/DEFAULT/environments/DEFAULT"+path, body)
+}
+
+// request is call for any path.
+func (s *site) request(ctx context.Context, method, path string, body []byte) []byte {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
 	request.SetBasicAuth("admin", "admin")
 	response, err := http.DefaultClient.Do(request)
