@@ -20,16 +20,23 @@ import (
 
 // serveLocally lets the gateways of this cluster read what was published, or not any more.
 func (a *APIDefinitions) serveLocally(ctx context.Context, api *v1alpha1.ApiDefinition, outcome lifecycle.Outcome) (lifecycle.Outcome, error) {
-	want, err := a.wanted(api, mapi.Observation{}, nil)
-	if err != nil {
-		return outcome, err
+	content := gateway.Content{OrganizationID: api.Status.OrganizationID, EnvironmentID: api.Status.EnvironmentID}
+	if isServedLocally(api) {
+		// Most APIs aren't, and many are looked at.
+		want, err := a.wanted(api, mapi.Observation{}, nil)
+		if err != nil {
+			return outcome, err
+		}
+		content.Definition = translate.Local(api, want, api.Status.Plans)
 	}
-	changed, err := a.keepConfigMap(ctx, api, gateway.Content{
-		Definition:     translate.Local(api, want, api.Status.Plans),
-		OrganizationID: api.Status.OrganizationID, EnvironmentID: api.Status.EnvironmentID,
-	})
+	changed, err := a.keepConfigMap(ctx, api, content)
 	outcome.Done = joined(outcome.Done, changed)
 	return outcome, err
+}
+
+// isServedLocally reports whether gateways of this cluster are to read the API from a ConfigMap.
+func isServedLocally(api *v1alpha1.ApiDefinition) bool {
+	return api.Spec.Local && api.Spec.State != v1alpha1.StateStopped
 }
 
 func joined(sentences ...string) string {
@@ -48,7 +55,7 @@ func (a *APIDefinitions) keepConfigMap(ctx context.Context, api *v1alpha1.ApiDef
 	if a.Gateway == nil {
 		return "", nil
 	}
-	if api.Spec.Local && api.Spec.State != v1alpha1.StateStopped {
+	if isServedLocally(api) {
 		return a.Gateway.Publish(ctx, api, content)
 	}
 	return a.Gateway.Withdraw(ctx, api)
