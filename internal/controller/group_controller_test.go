@@ -445,7 +445,9 @@ func TestDeletionOfGroupsWithoutCredentials(t *testing.T) {
 	t.Run("with the context", func(t *testing.T) {
 		s := broken(t)
 		s.remove(shopContext(""))
-		if s.goneGroup(); !isTold(s.told.events, "LeftBehind", "credentials of its ManagementContext are gone") {
+		s.remove(&v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "crew"}})
+		s.clock.now = s.group("crew").DeletionTimestamp.Time
+		if s.lookAtGroup("crew"); !isTold(s.told.events, "LeftBehind", "credentials of its ManagementContext are gone") {
 			t.Errorf("a namespace is deleted, and nobody brings them back: %v", s.told.events)
 		}
 	})
