@@ -159,9 +159,9 @@ func TestMissingGroups(t *testing.T) {
 		do   func()
 	}{
 		{"it is at rest", func() { s.sweep() }},
-		{"it is read in full", func() { s.clock.now = s.clock.now.Add(stageRotation) }},
+		{"it is read in full", func() { s.clock.set(s.clock.Now().Add(stageRotation)) }},
 		{"the management API is out of reach", func() {
-			s.clock.now = s.clock.now.Add(stageRotation)
+			s.clock.set(s.clock.Now().Add(stageRotation))
 			s.sim.Inject(simulator.Fault{Mode: simulator.ModeStatus, Status: http.StatusBadGateway})
 		}},
 		{"the operator starts", func() { s.sim.Clear(); s.assemble(""); s.lookAtContext() }},
@@ -281,7 +281,7 @@ func happenings() map[string]func(s *site) {
 		"nothing": func(*site) {}, "edit": edit, "trouble": refused(http.StatusBadRequest), "outage": refused(http.StatusServiceUnavailable),
 		"drift": func(s *site) {
 			_ = s.sim.EditAPI(string(s.api("orders").UID), func(definition map[string]any) { definition["description"] = "by hand" })
-			s.clock.now = s.clock.now.Add(stageRotation)
+			s.clock.set(s.clock.Now().Add(stageRotation))
 		},
 		"pause": pause(&v1alpha1.ApiDefinition{}, "orders", "true"), "resume": pause(&v1alpha1.ApiDefinition{}, "orders", ""),
 		"pause context": pause(&v1alpha1.ManagementContext{}, "ctx", "true"), "resume context": pause(&v1alpha1.ManagementContext{}, "ctx", ""),

@@ -65,7 +65,7 @@ func (d *day) begin() {
 
 // at brings a turn forward; it never puts one off.
 func (d *day) at(who turn, after time.Duration) {
-	when := d.clock.now.Add(after)
+	when := d.clock.Now().Add(after)
 	if before, waits := d.due[who]; !waits || when.Before(before) {
 		d.due[who] = when
 	}
@@ -78,11 +78,11 @@ func (d *day) until(end time.Time) {
 			return cmp.Or(d.due[x].Compare(d.due[y]), cmp.Compare(x.controller, y.controller), cmp.Compare(x.key.String(), y.key.String()))
 		})
 		if d.due[next].After(end) {
-			d.clock.now = end
+			d.clock.set(end)
 			return
 		}
-		if d.due[next].After(d.clock.now) {
-			d.clock.now = d.due[next]
+		if d.due[next].After(d.clock.Now()) {
+			d.clock.set(d.due[next])
 		}
 		delete(d.due, next)
 		d.take(next)
@@ -173,13 +173,13 @@ func TestDayAtRest(t *testing.T) {
 		}
 	}
 	d.begin()
-	d.until(d.clock.now.Add(2 * stageRotation)) // settles
+	d.until(d.clock.Now().Add(2 * stageRotation)) // settles
 	published, refused := d.published()
 	t.Logf("%d APIs in %d contexts are published, %d aren't: %s", len(published), len(d.allContexts()), len(refused), strings.Join(refused, ", "))
 	if len(published) < 59 {
 		t.Error("these are fewer than the recorded cases have")
 	}
-	begin := d.clock.now
+	begin := d.clock.Now()
 	d.told.clear()
 	d.patch.objects = nil
 	hours := 24

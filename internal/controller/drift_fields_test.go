@@ -637,7 +637,7 @@ func (on *trial) look() string {
 		on.reconcile(on.key)
 		return byMarker
 	}
-	on.clock.now = on.clock.now.Add(stageRotation)
+	on.clock.set(on.clock.Now().Add(stageRotation))
 	on.reconcile(on.key)
 	return byRotation
 }
@@ -691,7 +691,7 @@ func (on *trial) expectQuiet(m mutation, label string) {
 	on.t.Helper()
 	on.told.clear()
 	writes := len(on.sim.Writes())
-	on.clock.now = on.clock.now.Add(stageRotation)
+	on.clock.set(on.clock.Now().Add(stageRotation))
 	on.reconcile(on.key)
 	if n := len(on.sim.Writes()) - writes; n > 0 || len(on.told.events) > 0 || len(on.told.drift) > 0 {
 		on.t.Errorf("%s %s: the second look writes %d times and tells %v %v", m.op, label, n, on.told.events, on.told.drift)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,10 +67,18 @@ type stage struct {
 	patch patches
 }
 
-// stageClock is simulated time.
-type stageClock struct{ now time.Time }
+// stageClock is simulated time. A back end also asks for it in the background.
+type stageClock struct{ now atomic.Pointer[time.Time] }
 
-func (c *stageClock) Now() time.Time { return c.now }
+func newStageClock() *stageClock {
+	clock := &stageClock{}
+	clock.set(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	return clock
+}
+
+func (c *stageClock) Now() time.Time { return *c.now.Load() }
+
+func (c *stageClock) set(now time.Time) { c.now.Store(&now) }
 
 // stageOptions are what the recorded installation had.
 func stageOptions(clock *stageClock) simulator.Options {
@@ -90,7 +99,7 @@ func stageOptions(clock *stageClock) simulator.Options {
 
 func newStage(t *testing.T, change ...func(*simulator.Options)) *stage {
 	t.Helper()
-	s := &stage{t: t, clock: &stageClock{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, told: &tellings{}}
+	s := &stage{t: t, clock: newStageClock(), told: &tellings{}}
 	options := stageOptions(s.clock)
 	for _, c := range change {
 		c(&options)

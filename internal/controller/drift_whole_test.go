@@ -85,7 +85,7 @@ func (on *trial) annotate(object client.Object, name, value string) {
 // rotate lets the rotation look at the API.
 func (on *trial) rotate() {
 	on.t.Helper()
-	on.clock.now = on.clock.now.Add(stageRotation)
+	on.clock.set(on.clock.Now().Add(stageRotation))
 	on.reconcile(on.key)
 }
 
@@ -386,7 +386,7 @@ func TestHalfAnImportIsNoDrift(t *testing.T) {
 	key := client.ObjectKeyFromObject(bad)
 	for range 3 {
 		on.reconcile(key)
-		on.clock.now = on.clock.now.Add(stageRotation)
+		on.clock.set(on.clock.Now().Add(stageRotation))
 	}
 	if drifted := driftedOn(on.api(key)); drifted.Status == metav1.ConditionTrue || len(on.told.drift) > 0 {
 		t.Errorf("drift is told: %v, %s: %s", on.told.drift, drifted.Reason, drifted.Message)

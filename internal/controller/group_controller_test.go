@@ -432,12 +432,12 @@ func TestDeletionOfGroupsWithoutCredentials(t *testing.T) {
 	t.Run("for a moment, and for good", func(t *testing.T) {
 		s := broken(t)
 		s.remove(&v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "crew"}})
-		s.clock.now = s.group("crew").DeletionTimestamp.Add(10 * time.Second)
+		s.clock.set(s.group("crew").DeletionTimestamp.Add(10 * time.Second))
 		result := s.lookAtGroup("crew")
 		if verdicts(s.group("crew"))["Deletable"] != "False/"+fault.ReasonContextNotReady || result.RequeueAfter < 50*time.Second || result.RequeueAfter > time.Minute+10*time.Second {
 			t.Errorf("%v, looked at again after %v: the Secret may be replaced just now", verdicts(s.group("crew")), result.RequeueAfter)
 		}
-		s.clock.now = s.clock.now.Add(50 * time.Second)
+		s.clock.set(s.clock.Now().Add(50 * time.Second))
 		if s.lookAtGroup("crew"); !isTold(s.told.events, "LeftBehind", "credentials of its ManagementContext are gone") || !isTold(s.told.events, "DeleteSucceeded") {
 			t.Errorf("deletes always end: %v", s.told.events)
 		}
@@ -446,7 +446,7 @@ func TestDeletionOfGroupsWithoutCredentials(t *testing.T) {
 		s := broken(t)
 		s.remove(shopContext(""))
 		s.remove(&v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "crew"}})
-		s.clock.now = s.group("crew").DeletionTimestamp.Time
+		s.clock.set(s.group("crew").DeletionTimestamp.Time)
 		if s.lookAtGroup("crew"); !isTold(s.told.events, "LeftBehind", "credentials of its ManagementContext are gone") {
 			t.Errorf("a namespace is deleted, and nobody brings them back: %v", s.told.events)
 		}

@@ -46,6 +46,8 @@ type site struct {
 	// people are how the test writes; calls are what the operator asked the API server for, without what it has in its cache.
 	people client.WithWatch
 	calls  []string
+	// patches are what was sent with patches.
+	patches []string
 	// prevented are errors that the API server answers with, by call.
 	prevented map[string]error
 	// reprobed are the contexts whose credentials were said to be refused.
@@ -64,7 +66,7 @@ type site struct {
 func newSite(t *testing.T, cluster string, sim *simulator.Simulator, objects ...client.Object) *site {
 	t.Helper()
 	s := &site{
-		t: t, sim: sim, told: &tellings{}, clock: &stageClock{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, prevented: map[string]error{},
+		t: t, sim: sim, told: &tellings{}, clock: newStageClock(), prevented: map[string]error{},
 	}
 	if s.sim == nil {
 		s.sim = simulator.New(stageOptions(s.clock))
@@ -144,12 +146,22 @@ func (s *site) counting() interceptor.Funcs {
 			return s.call("delete", object, client.ObjectKeyFromObject(object), func() error { return c.Delete(ctx, object, options...) })
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+			s.keep(patch, object)
 			return s.call("patch", object, client.ObjectKeyFromObject(object), func() error { return c.Patch(ctx, object, patch, options...) })
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+			s.keep(patch, object)
 			return s.call("patch "+sub+" of", object, client.ObjectKeyFromObject(object), func() error { return c.SubResource(sub).Patch(ctx, object, patch, options...) })
 		},
 	}
+}
+
+func (s *site) keep(patch client.Patch, object client.Object) {
+	content, err := patch.Data(object)
+	if err != nil {
+		s.t.Error(err)
+	}
+	s.patches = append(s.patches, string(content))
 }
 
 func (s *site) call(verb string, object client.Object, key client.ObjectKey, do func() error) error {
@@ -231,7 +243,7 @@ func (s *site) settle(apis ...string) {
 
 func (s *site) forget() {
 	s.told.clear()
-	s.calls = nil
+	s.calls, s.patches = nil, nil
 	s.sim.ForgetRequests()
 }
 
@@ -363,7 +375,7 @@ func isTold(texts []string, parts ...string) bool {
 	})
 }
 
-// failing is how an object stands that can't be published for a reason.
+// failing reports whether an object can't be published for a reason.
 func failing(object lifecycle.Object, reason string) bool {
 	return verdicts(object)[v1alpha1.ReadyCondition] == "False/"+reason
 }
@@ -371,7 +383,7 @@ func failing(object lifecycle.Object, reason string) bool {
 // unavailable makes the API server refuse one call of the operator, as it does without the right to.
 func (s *site) unavailable(call string, err error) { s.prevented[call] = err }
 
-// isReason reports whether a message is about a fault of this reason; it keeps the words of package fault in the tests.
+// readyFor reports whether an object is as its spec says.
 func readyFor(object lifecycle.Object) bool {
 	return meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReadyCondition)
 }
