@@ -39,7 +39,7 @@ func usesNotification(name string) func(*v1alpha1.ApiDefinition) {
 }
 
 func reference(name string) v1alpha1.Reference {
-	if namespace, bare, found := strings.Cut(name, "/"); found {
+	if namespace, bare, found := strings.Cut(name, "/"); found && !strings.Contains(name, "[[") {
 		return v1alpha1.Reference{Namespace: namespace, Name: bare}
 	}
 	return v1alpha1.Reference{Name: name}

@@ -155,6 +155,26 @@ var _ = Describe("Templates", Ordered, ContinueOnFailure, func() {
 		}
 	})
 
+	It("may name what an object refers to", func(ctx context.Context) {
+		s := hiding(ctx, simulator.Options{})
+		s.apply(ctx, s.configMap("conf", map[string]string{"context": "ctx", "store": "store", "crew": "crew"}))
+		s.applied(ctx, s.context("ctx"), s.resource("store"))
+		group := s.group("crew", `[[ configmap "conf/context" ]]`)
+		api := s.api("orders", `[[ configmap "conf/context" ]]`, usesResource(`[[ configmap "conf/store" ]]`), usesGroup(`[[ configmap "conf/crew" ]]`))
+		s.applied(ctx, group)
+		s.applied(ctx, api)
+		Expect(s.lastImport("orders")["resources"]).To(ConsistOf(HaveKeyWithValue("name", "store")))
+		Expect(s.published("orders").Groups).To(ConsistOf(s.groupID("crew")))
+		s.applied(ctx, s.api("orders", `[[ configmap "conf/context" ]]`, described("changed")))
+		Expect(s.published("orders").Definition["description"]).To(Equal("changed"))
+		s.remove(ctx, api, group, s.context("ctx"))
+		for _, object := range []client.Object{api, group, s.context("ctx")} {
+			s.expect(ctx, object, gone)
+		}
+		Expect(s.sim.APIs()).To(BeEmpty())
+		Expect(s.sim.Groups()).To(BeEmpty())
+	})
+
 	It("look things up where the object is that has them", func(ctx context.Context) {
 		s := hiding(ctx, simulator.Options{})
 		other := makeNamespace(ctx, east)
