@@ -54,7 +54,7 @@ func completeResource(spec *v1alpha1.ApiResourceSpec) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fault.New(fault.Terminal, fault.ReasonIllegalState, "%s: must be set, or no API can use the resource", strings.Join(missing, ", "))
+	return fault.New(fault.Terminal, fault.ReasonIllegalState, "%s: must be set, or management APIs refuse the APIs that name the resource", strings.Join(missing, ", "))
 }
 
 // Finalize waits until no API names the resource.
