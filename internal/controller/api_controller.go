@@ -23,6 +23,7 @@ import (
 	"github.com/apisync/apisync/internal/lifecycle"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/model"
+	"github.com/apisync/apisync/internal/template"
 	"github.com/apisync/apisync/internal/translate"
 )
 
@@ -97,7 +98,7 @@ func (a *APIDefinitions) sync(ctx context.Context, api *v1alpha1.ApiDefinition, 
 	if terms.held != nil {
 		return lifecycle.Outcome{Held: true, Conditions: terms.held}, nil
 	}
-	terms.linked = found.Linked
+	terms.linked, terms.secretContext = found.Linked, found.SecretContext
 	terms.Client = redactedBy(terms.Client, found.Rendered, found.Redact)
 	if a.atRest(api, terms) {
 		return a.rest(ctx, api, terms)
@@ -135,6 +136,8 @@ type terms struct {
 	request string
 	// linked are the ids of remote objects that the API names by other words.
 	linked map[string]string
+	// secretContext is true when the status must not tell the name of the context.
+	secretContext bool
 }
 
 // isRequested reports whether there is a request that wasn't answered yet.
@@ -177,7 +180,7 @@ func (a *APIDefinitions) withoutContext(ctx context.Context, api *v1alpha1.ApiDe
 	if !isInStep(api) {
 		return lifecycle.Outcome{Deferred: true}, nil
 	}
-	return a.restLocally(ctx, api)
+	return a.restLocally(ctx, api, nil)
 }
 
 // isInStep reports whether the present generation was published.
@@ -205,7 +208,7 @@ func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinitio
 	if err != nil {
 		return result.unfinished(), err
 	}
-	a.recordPlace(api, terms.Lease)
+	a.recordPlace(api, terms)
 	syncOf(&api.Status.Sync).ReconcileAt = terms.request
 	if a.Rotation != nil {
 		a.Rotation.Done(api.UID, terms.times.Rotation)
@@ -219,7 +222,7 @@ func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinitio
 	if err := severeRemarks(api.Status.Errors.Severe); err != nil {
 		return outcome, err
 	}
-	return a.serveLocally(ctx, api, outcome)
+	return a.serveLocally(ctx, api, terms.Hidden, outcome)
 }
 
 // untilDue lets the API come back when it is its turn to be read in full.
@@ -333,7 +336,7 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	if !decided.write {
 		return found, a.leaveAsIs(ctx, api, terms.Lease, want, seen, decided.drift)
 	}
-	err = a.apply(ctx, api, store, want, seen.Exists, &found)
+	err = a.apply(ctx, api, terms.Lease, want, seen.Exists, &found)
 	a.meter().Operation(terms.Name, kindAPIDefinition, decided.operation, err)
 	if err != nil {
 		return found, err
@@ -447,8 +450,8 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 	}
 	status := &api.Status
 	status.ID, status.CrossID = seen.Ref.ID, want.Key
-	status.OrganizationID = cmp.Or(lease.Info.OrganizationID, status.OrganizationID)
-	status.EnvironmentID = cmp.Or(lease.Info.EnvironmentID, status.EnvironmentID)
+	status.OrganizationID = cmp.Or(lease.Hidden.Show(lease.Info.OrganizationID), status.OrganizationID)
+	status.EnvironmentID = cmp.Or(lease.Hidden.Show(lease.Info.EnvironmentID), status.EnvironmentID)
 	status.Plans = plansOf(want, seen.Ref.Parts)
 	if status.State == "" {
 		status.State = api.Spec.State
@@ -463,18 +466,19 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 
 // apply writes the API and reads it back: what still differs then can't be changed by writing, and must not
 // be tried again and again.
-func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want model.API, existed bool, found *result) error {
+func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want model.API, existed bool, found *result) error {
 	if err := a.claim(ctx, api, want.ID); err != nil {
 		return err
 	}
 	known := slices.Concat(unresolvedBefore(api), model.Paths(found.comparison.Differences))
-	if err := a.write(ctx, api, store, &want, found); err != nil {
+	if err := a.write(ctx, api, lease, &want, found); err != nil {
 		return err
 	}
+	store := lease.Client.APIs()
 	a.verify(ctx, store, want, found)
 	if existed && len(unexpected(found.comparison.Differences, known, true)) > 0 {
 		// It wasn't so before the write: somebody else has written in between.
-		if err := a.write(ctx, api, store, &want, found); err != nil {
+		if err := a.write(ctx, api, lease, &want, found); err != nil {
 			return err
 		}
 		a.verify(ctx, store, want, found)
@@ -491,14 +495,14 @@ func unresolvedBefore(api *v1alpha1.ApiDefinition) []string {
 }
 
 // write sends the wanted state once, and learns the identities that the management API gave it.
-func (a *APIDefinitions) write(ctx context.Context, api *v1alpha1.ApiDefinition, store mapi.Store[model.API], want *model.API, found *result) error {
-	receipt, err := store.Apply(ctx, *want, mapi.Commit)
+func (a *APIDefinitions) write(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want *model.API, found *result) error {
+	receipt, err := lease.Client.APIs().Apply(ctx, *want, mapi.Commit)
 	if err != nil {
 		return err
 	}
 	status := &api.Status
 	status.ID, status.CrossID = receipt.Ref.ID, want.Key
-	status.OrganizationID, status.EnvironmentID = receipt.OrganizationID, receipt.EnvironmentID
+	status.OrganizationID, status.EnvironmentID = lease.Hidden.Show(receipt.OrganizationID), lease.Hidden.Show(receipt.EnvironmentID)
 	status.State = v1alpha1.ApiState(receipt.State)
 	status.Plans = receipt.Ref.Parts
 	status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
@@ -656,13 +660,32 @@ func (a *APIDefinitions) soleOwner(ctx context.Context, api *v1alpha1.ApiDefinit
 
 // twins are the other resources with the same crossId whose contexts lead to the same place.
 func (a *APIDefinitions) twins(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease) ([]v1alpha1.ApiDefinition, error) {
-	var same v1alpha1.ApiDefinitionList
-	if err := a.Client.List(ctx, &same, client.MatchingFields{indexCrossID: translate.CrossID(api)}); err != nil {
-		return nil, fmt.Errorf("listing APIs with crossId %s: %w", translate.CrossID(api), err)
+	crossID := translate.CrossID(api)
+	same, err := apisBy(ctx, a.Client, indexCrossID, crossID, computedCrossID)
+	if err != nil {
+		return nil, fmt.Errorf("listing APIs with crossId %s: %w", crossID, err)
 	}
-	return slices.DeleteFunc(same.Items, func(other v1alpha1.ApiDefinition) bool {
-		return other.UID == api.UID || other.Spec.ContextRef == nil || !a.samePlace(ctx, &other, lease)
-	}), nil
+	names := a.Sources.Names()
+	var twins []v1alpha1.ApiDefinition
+	for i := range same {
+		other := withNames(ctx, names, &same[i])
+		if other.UID != api.UID && other.Spec.ContextRef != nil && translate.CrossID(other) == crossID && a.samePlace(ctx, other, lease) {
+			twins = append(twins, *other)
+		}
+	}
+	return twins, nil
+}
+
+// withNames is an API with its names rendered; as it is when they can't be, since then nothing of it is published for now.
+func withNames(ctx context.Context, names *gather.Names, api *v1alpha1.ApiDefinition) *v1alpha1.ApiDefinition {
+	if !template.In(translate.CrossID(api)) && !isComputed(specContext(api)) {
+		return api
+	}
+	rendered, err := names.Of(ctx, api)
+	if found, ok := rendered.(*v1alpha1.ApiDefinition); ok && err == nil {
+		return found
+	}
+	return api
 }
 
 func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefinition, lease mapi.Lease) bool {

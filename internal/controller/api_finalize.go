@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,19 +22,20 @@ import (
 
 type farewell = lifecycle.Farewell
 
-// goneForGood is how long a deletion waits for credentials that don't exist any more.
-const goneForGood = time.Minute
-
 // Finalize deletes the API remotely, if this resource has recorded an id. The crossId finds, it never
 // deletes: what was found by it may be somebody else's.
 func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefinition) (farewell, error) {
+	names := a.Sources.Names()
 	found, err := a.Sources.API(ctx, api)
 	if err == nil {
-		// What can't be looked up any more isn't needed for a deletion.
 		api = found.Object
+	} else {
+		// What can't be looked up any more isn't needed for a deletion, except for the way there.
+		api = withNames(ctx, names, api)
 	}
+	clean := func(text string) string { return names.Redact(found.Redact(text)) }
 	parting, err := a.finalize(ctx, api)
-	return farewell(found.Redact(string(parting))), fault.Redact(err, found.Redact)
+	return farewell(clean(string(parting))), fault.Redact(err, clean)
 }
 
 func (a *APIDefinitions) finalize(ctx context.Context, api *v1alpha1.ApiDefinition) (farewell, error) {
@@ -106,7 +106,7 @@ func (a *APIDefinitions) withdrawArrived(ctx context.Context, api *v1alpha1.ApiD
 		return parting, a.blame(lease, err)
 	}
 	if _, known, _ := a.Pool.Get(uid); !known {
-		return "", a.whyNot(managed)
+		return "", a.departure().whyNot(managed)
 	}
 	return "", nil
 }
@@ -148,27 +148,17 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 			return lease, "", nil
 		}
 	}
-	if lease, ok := a.Pool.Retained(string(managed.UID)); ok {
-		return lease, "", nil
+	lease, why, err := a.departure().leaseOf(managed, api.DeletionTimestamp)
+	switch {
+	case why != "":
+		return mapi.Lease{}, left(id, why), nil
+	case errors.Is(err, lifecycle.ErrDeferred):
+		return mapi.Lease{}, "", a.departure().whyNot(managed)
 	}
-	_, known, err := a.Pool.Get(string(managed.UID))
-	if !known {
-		return mapi.Lease{}, "", a.whyNot(managed)
-	}
-	if fault.ReasonOf(a.Pool.Trouble(string(managed.UID))) == gather.ReasonCredentialsMissing {
-		return a.withoutCredentials(api, managed, id, err)
-	}
-	return mapi.Lease{}, "", err
+	return lease, "", err
 }
 
-// withoutCredentials gives a Secret that may only be replaced at this moment some time to come back.
-func (a *APIDefinitions) withoutCredentials(api *v1alpha1.ApiDefinition, managed *v1alpha1.ManagementContext, id string, err error) (mapi.Lease, farewell, error) {
-	waited := a.Now().Sub(api.DeletionTimestamp.Time)
-	if !managed.DeletionTimestamp.IsZero() || waited >= goneForGood {
-		return mapi.Lease{}, left(id, "since the credentials of its ManagementContext are gone"), nil
-	}
-	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
-}
+func (a *APIDefinitions) departure() departure { return departure{pool: a.Pool, now: a.Now} }
 
 func left(id, why string) farewell {
 	return farewell(fmt.Sprintf("API %s was left in the management API, %s", id, why))

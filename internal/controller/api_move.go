@@ -27,6 +27,8 @@ type origin struct {
 	recorded v1alpha1.Place
 	// id is the one that the API has there; it may get another one at its new place.
 	id string
+	// arrived leads to where the API was written to since; nil while it wasn't.
+	arrived *mapi.Lease
 }
 
 // movedFrom tells where the API was published last, if that is elsewhere than lease leads to.
@@ -87,6 +89,7 @@ func (a *APIDefinitions) leaveAfter(ctx context.Context, api *v1alpha1.ApiDefini
 	if old.place.SameInstallation(lease.Place) {
 		return nil, nil
 	}
+	old.arrived = &lease
 	warnings, err := a.leave(ctx, api, old)
 	if err != nil {
 		// The status may name the new id already; the next try needs the old one.
@@ -114,7 +117,7 @@ func (a *APIDefinitions) withdrawFrom(ctx context.Context, api *v1alpha1.ApiDefi
 	lease, err := a.reach(ctx, api, old)
 	if err == nil {
 		var left farewell
-		if left, err = a.withdraw(ctx, api, lease, old.id, true); err == nil {
+		if left, err = a.withdrawLeft(ctx, api, lease, old); err == nil {
 			return left, nil
 		}
 	}
@@ -125,6 +128,36 @@ func (a *APIDefinitions) withdrawFrom(ctx context.Context, api *v1alpha1.ApiDefi
 		old.id, old.place.BaseURL, old.place.Scope, err)), nil
 }
 
+// withdrawLeft deletes the API at its old place, unless it is the one that was written to the new place.
+func (a *APIDefinitions) withdrawLeft(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, old origin) (farewell, error) {
+	one, err := a.isOne(ctx, api, lease, old)
+	if err != nil {
+		return "", err
+	}
+	if one {
+		return farewell(fmt.Sprintf("API %s wasn't deleted at %s (%s), where it was published before: it is the one that is published now, "+
+			"under another address of the same installation, or in a copy of it", old.id, old.place.BaseURL, old.place.Scope)), nil
+	}
+	return a.withdraw(ctx, api, lease, old.id, true)
+}
+
+// isOne reports whether both places hold one and the same API: an installation that got another address looks like another one, and what
+// was just written there must not be deleted under its old address. Ids don't tell, since a moved API keeps its id.
+func (a *APIDefinitions) isOne(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, old origin) (bool, error) {
+	if old.arrived == nil || api.Status.ID != old.id {
+		return false, nil
+	}
+	there, err := lease.Client.APIs().Observe(ctx, mapi.Ref{ID: old.id})
+	if err != nil || !there.Exists {
+		return false, err
+	}
+	here, err := old.arrived.Client.APIs().Observe(ctx, mapi.Ref{ID: old.id})
+	if err != nil {
+		return false, fault.New(fault.Transient, fault.ReasonOf(err), "reading back: %w", err)
+	}
+	return here.Exists && here.Marker == there.Marker, nil
+}
+
 // reach finds a client for a place that the API leaves: one that leads there, then the context that it was
 // published through, then the API's own context pointed there, but only within its installation: credentials
 // aren't shown to another host.
@@ -133,7 +166,7 @@ func (a *APIDefinitions) reach(ctx context.Context, api *v1alpha1.ApiDefinition,
 		return lease, nil
 	}
 	if through, ok := a.contextThrough(ctx, old); ok {
-		return mapi.Lease{}, a.whyNot(through)
+		return mapi.Lease{}, a.departure().whyNot(through)
 	}
 	managed, named := a.contextOf(ctx, api)
 	if !named {
@@ -161,22 +194,8 @@ func (a *APIDefinitions) contextThrough(ctx context.Context, old origin) (*v1alp
 	return &managed, a.placeOf(ctx, &managed) == old.place
 }
 
-// whyNot is why a context that leads to the right place has no usable client.
-func (a *APIDefinitions) whyNot(managed *v1alpha1.ManagementContext) error {
-	name := managed.Namespace + "/" + managed.Name
-	trouble := a.Pool.Trouble(string(managed.UID))
-	switch {
-	case trouble != nil && !managed.DeletionTimestamp.IsZero():
-		// It is going, and so is the way.
-		return fault.New(fault.Terminal, fault.ReasonReference, "ManagementContext %s, which is being deleted: %w", name, trouble)
-	case trouble != nil:
-		return fmt.Errorf("ManagementContext %s: %w", name, trouble)
-	}
-	return fault.New(fault.Waiting, fault.ReasonContextNotReady, "ManagementContext %s hasn't been probed yet", name)
-}
-
-func (a *APIDefinitions) recordPlace(api *v1alpha1.ApiDefinition, lease mapi.Lease) {
-	place := gather.RecordPlace(lease)
+func (a *APIDefinitions) recordPlace(api *v1alpha1.ApiDefinition, terms terms) {
+	place := gather.RecordPlace(terms.Lease, terms.secretContext)
 	place.ID = api.Status.ID
 	syncOf(&api.Status.Sync).Place = place
 }

@@ -49,7 +49,7 @@ func (c *Contexts) Sync(ctx context.Context, managed *v1alpha1.ManagementContext
 		managed.Status.Server = nil
 		return lifecycle.Outcome{}, err
 	}
-	managed.Status.Server = serverStatus(lease.Info)
+	managed.Status.Server = serverStatus(lease)
 	return lifecycle.Outcome{Message: reached(lease.Info), Requeue: c.Resync}, nil
 }
 
@@ -84,7 +84,7 @@ func (c *Contexts) probe(ctx context.Context, managed *v1alpha1.ManagementContex
 		}
 	}
 	lease.Version, lease.Revision = version, managed.Generation
-	lease.Name, lease.Place, lease.Scope = config.Name, config.Place(), config.Scope
+	lease.Name, lease.Place, lease.Scope, lease.Hidden = config.Name, config.Place(), config.Scope, config.Hidden
 	if lease.Info, err = lease.Client.Probe(ctx); err != nil {
 		return mapi.Lease{}, err
 	}
@@ -120,20 +120,23 @@ func (c *Contexts) Reach(ctx context.Context, managed *v1alpha1.ManagementContex
 	if err != nil {
 		return mapi.Lease{}, err
 	}
-	found.Config = gather.Elsewhere(found.Config, place)
+	if found.Config, err = gather.Elsewhere(found.Config, place); err != nil {
+		return mapi.Lease{}, err
+	}
 	config := found.Config
 	dialled, err := c.dial(found)
 	if err != nil {
 		return mapi.Lease{}, err
 	}
 	info, err := dialled.Probe(ctx)
-	return mapi.Lease{Client: dialled, Info: info, Name: config.Name, Place: config.Place(), Scope: config.Scope}, err
+	return mapi.Lease{Client: dialled, Info: info, Name: config.Name, Place: config.Place(), Scope: config.Scope, Hidden: config.Hidden}, err
 }
 
-func serverStatus(info mapi.ServerInfo) *v1alpha1.ServerStatus {
+func serverStatus(lease mapi.Lease) *v1alpha1.ServerStatus {
+	info := lease.Info
 	return &v1alpha1.ServerStatus{
-		User: info.User, Version: info.Version, OrganizationID: info.OrganizationID,
-		EnvironmentID: info.EnvironmentID, EnvironmentName: info.EnvironmentName,
+		User: info.User, Version: info.Version, OrganizationID: lease.Hidden.Show(info.OrganizationID),
+		EnvironmentID: lease.Hidden.Show(info.EnvironmentID), EnvironmentName: info.EnvironmentName,
 		Capabilities: slices.Clone(info.Capabilities),
 	}
 }
@@ -152,9 +155,12 @@ func reached(info mapi.ServerInfo) string {
 // Finalize waits until no API refers to the context. Until then the context keeps its client alive: its
 // APIs need it to be deleted themselves.
 func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementContext) (lifecycle.Farewell, error) {
-	used := c.users(ctx, managed)
+	used, names, err := c.users(ctx, managed)
+	if err != nil {
+		return "", err
+	}
 	uid := string(managed.UID)
-	if len(used) == 0 {
+	if len(names) == 0 {
 		c.Pool.Drop(uid)
 		if c.Meter != nil {
 			c.Meter.Forget(managed.Namespace + "/" + managed.Name)
@@ -168,18 +174,25 @@ func (c *Contexts) Finalize(ctx context.Context, managed *v1alpha1.ManagementCon
 			return "", err
 		}
 	}
-	return "", fault.New(fault.Waiting, fault.ReasonInUse,
-		"the context is used by %s; delete them or let them refer to another context", naming(used))
+	return "", used.waiting("the context is used by %s; delete them or let them refer to another context", naming(names))
 }
 
-// users are the APIs, and the Groups with their kind, that refer to the context.
-func (c *Contexts) users(ctx context.Context, managed *v1alpha1.ManagementContext) []string {
-	find, key := users{c.Client}, client.ObjectKeyFromObject(managed).String()
-	used := namesOf(find.by(ctx, &v1alpha1.ApiDefinitionList{}, indexContext, key))
-	for _, group := range namesOf(find.by(ctx, &v1alpha1.GroupList{}, indexContext, key)) {
-		used = append(used, kindGroup+" "+group)
+// users are the APIs and Groups that refer to the context. In names, Groups are named with their kind.
+func (c *Contexts) users(ctx context.Context, managed *v1alpha1.ManagementContext) (used uses, names []string, err error) {
+	find, key := protecting(c.Client, c.Sources), client.ObjectKeyFromObject(managed).String()
+	if used, err = find.of(ctx, contextsOfAPIs(), key); err != nil {
+		return uses{}, nil, err
 	}
-	return used
+	groups, err := find.of(ctx, contextsOfGroups(), key)
+	if err != nil {
+		return uses{}, nil, err
+	}
+	names = used.names()
+	for _, group := range groups.names() {
+		names = append(names, kindGroup+" "+group)
+	}
+	used.add(groups)
+	return used, names, nil
 }
 
 const maxNames = 5

@@ -98,7 +98,7 @@ func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gathe
 		return outcome, g.blame(lease, err)
 	}
 	outcome.Warnings = append(outcome.Warnings, g.leaveOldPlace(ctx, group, managed, lease)...)
-	syncOf(&group.Status.Sync).Place = gather.RecordPlace(lease)
+	syncOf(&group.Status.Sync).Place = gather.RecordPlace(lease, found.SecretContext)
 	syncOf(&group.Status.Sync).ReconcileAt = requested(group, managed)
 	outcome.Requeue = times.Rotation
 	return outcome, nil
@@ -177,7 +177,7 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 		return lifecycle.Outcome{}, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
 	}
 	syncOf(&group.Status.Sync).Digest = digest
-	group.Status.OrganizationID, group.Status.EnvironmentID = lease.Info.OrganizationID, lease.Info.EnvironmentID
+	group.Status.OrganizationID, group.Status.EnvironmentID = lease.Hidden.Show(lease.Info.OrganizationID), lease.Hidden.Show(lease.Info.EnvironmentID)
 	outcome := lifecycle.Outcome{Message: "In step with group " + group.Status.ID}
 	if unresolved := group.Status.Sync.Unresolved; len(unresolved) > 0 {
 		outcome.Message += "; can't be changed by writing: " + naming(unresolved)
@@ -271,11 +271,26 @@ func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, manag
 	if sync == nil || sync.Place == nil || gather.Place(*sync.Place) == lease.Place {
 		return nil
 	}
-	old, reachable := g.reach(ctx, managed, lease, *sync.Place)
-	if reachable && g.withdraw(ctx, group, old) == nil {
-		return nil
+	why := ""
+	if old, reachable := g.reach(ctx, managed, lease, *sync.Place); reachable {
+		one, err := g.mayBeOne(ctx, group, old)
+		switch {
+		case err == nil && one:
+			why = ", since it has the id of the one that is published now: that may be the very same under another address"
+		case err == nil && g.withdraw(ctx, group, old) == nil:
+			return nil
+		}
 	}
-	return []string{fmt.Sprintf("the group was left behind at %s, where it was published before; delete it there by hand", sync.Place.BaseURL)}
+	return []string{fmt.Sprintf("the group was left behind at %s, where it was published before%s; delete it there by hand if it isn't needed",
+		sync.Place.BaseURL, why)}
+}
+
+// mayBeOne reports whether the group that was just written may be the one at the place that old leads to: ids of groups are made from
+// their names, so that other installations have the same ones, and nothing else tells groups apart.
+func (g *Groups) mayBeOne(ctx context.Context, group *v1alpha1.Group, old mapi.Lease) (bool, error) {
+	key, isID := keyOf(group)
+	seen, err := old.Client.Groups().Observe(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
+	return err == nil && seen.Exists && seen.Ref.ID == group.Status.ID, err
 }
 
 // reach finds a client for a place that a group leaves: one that leads there, or the group's own context pointed there, but only within
@@ -320,12 +335,23 @@ func (g *Groups) meter() Meter {
 // Finalize waits until nothing names the group, and then deletes the remote one if this resource has made it.
 func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle.Farewell, error) {
 	ctx = mapi.WithKind(ctx, kindGroup)
-	key := client.ObjectKeyFromObject(group).String()
-	used := users{g.Client}
-	if err := inUse(kindGroup, "APIs", used.ofGroup(ctx, key)); err != nil {
-		return "", err
+	complete, names := group.DeepCopy(), g.Sources.Names()
+	found, err := g.Sources.Group(ctx, group)
+	if err == nil {
+		complete.Spec = found.Spec
+	} else if named, err := names.Of(ctx, group); err == nil {
+		// What can't be looked up any more isn't needed for a deletion, except for the way there.
+		complete, _ = named.(*v1alpha1.Group)
 	}
-	if err := inUse(kindGroup, "Notifications", used.by(ctx, &v1alpha1.NotificationList{}, indexGroup, key)); err != nil {
+	clean := func(text string) string { return names.Redact(found.Redact(text)) }
+	parting, err := g.finalize(ctx, complete)
+	return lifecycle.Farewell(clean(string(parting))), fault.Redact(err, clean)
+}
+
+func (g *Groups) finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle.Farewell, error) {
+	key := client.ObjectKeyFromObject(group).String()
+	apis, notifications, err := protecting(g.Client, g.Sources).ofGroup(ctx, key)
+	if err := cmp.Or(err, inUse(kindGroup, "APIs", apis), inUse(kindGroup, "Notifications", notifications)); err != nil {
 		return "", err
 	}
 	id, _ := keyOf(group)
@@ -349,9 +375,10 @@ func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 	return "", err
 }
 
-// leaseForDeletion borrows a client, also one whose context isn't ready any more; a farewell ends the deletion when the way is gone.
+// leaseForDeletion borrows a client for the place where the group was published last, also one whose context isn't ready any more; a
+// farewell ends the deletion when the way is gone.
 func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id string) (mapi.Lease, lifecycle.Farewell, error) {
-	managed, err := gather.Context(ctx, g.Client, *group.Spec.ContextRef, group.Namespace)
+	managed, err := g.contextOf(ctx, group)
 	published, reachable := g.published(group)
 	switch {
 	case errors.Is(err, fault.Waiting) && reachable:
@@ -367,21 +394,26 @@ func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id
 	if reachable {
 		return published, "", nil
 	}
-	if lease, ok := g.Pool.Retained(string(managed.UID)); ok {
-		return lease, "", nil
+	lease, why, err := departure{pool: g.Pool, now: g.Now}.leaseOf(managed, group.DeletionTimestamp)
+	if err != nil || why != "" {
+		return mapi.Lease{}, leftGroup(id, why), err
 	}
-	_, known, err := g.Pool.Get(string(managed.UID))
-	if !known {
-		return mapi.Lease{}, "", lifecycle.ErrDeferred
+	if sync := group.Status.Sync; sync != nil && sync.Place != nil && gather.Place(*sync.Place) != lease.Place {
+		if lease, reachable = g.reach(ctx, managed, lease, *sync.Place); !reachable {
+			return mapi.Lease{}, leftGroup(id, "since no ManagementContext leads to "+sync.Place.BaseURL+" any more"), nil
+		}
 	}
-	if fault.ReasonOf(g.Pool.Trouble(string(managed.UID))) != gather.ReasonCredentialsMissing {
-		return mapi.Lease{}, "", err
+	return lease, "", nil
+}
+
+// contextOf is the context that the group names, or else the one that it was published through.
+func (g *Groups) contextOf(ctx context.Context, group *v1alpha1.Group) (*v1alpha1.ManagementContext, error) {
+	managed, err := gather.Context(ctx, g.Client, *group.Spec.ContextRef, group.Namespace)
+	if sync := group.Status.Sync; errors.Is(err, fault.Waiting) && sync != nil && sync.Place != nil && sync.Place.Context != "" {
+		namespace, name := SplitName(sync.Place.Context)
+		return gather.Context(ctx, g.Client, v1alpha1.Reference{Namespace: namespace, Name: name}, group.Namespace)
 	}
-	waited := g.Now().Sub(group.DeletionTimestamp.Time)
-	if !managed.DeletionTimestamp.IsZero() || waited >= goneForGood {
-		return mapi.Lease{}, leftGroup(id, "since the credentials of its ManagementContext are gone"), nil
-	}
-	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
+	return managed, err
 }
 
 // published is a client for the place where the group was published last, which needn't be where its context leads now.

@@ -580,6 +580,26 @@ func TestGroupMoves(t *testing.T) {
 	}
 }
 
+// Another address may lead to the same installation, where the group must not be deleted under its old address.
+func TestGroupUnderAnotherAddress(t *testing.T) {
+	s := withGroup(t)
+	edit(s, &v1alpha1.ManagementContext{}, "ctx", func(managed *v1alpha1.ManagementContext) { managed.Spec.BaseUrl = "http://alias.test" })
+	s.lookAtContext()
+	s.forget()
+	s.lookAtGroup("crew")
+	if group := s.group("crew"); !readyFor(group) || group.Status.Sync.Place.BaseURL != "http://alias.test" || s.remote("Crew") == nil || s.remote("Crew").ID != group.Status.ID {
+		t.Errorf("%v at %+v, there it is %+v", verdicts(group), group.Status.Sync.Place, s.remote("Crew"))
+	}
+	if !isTold(s.told.events, "left behind at http://management.test") {
+		t.Errorf("nobody is told: %v", s.told.events)
+	}
+	for _, request := range s.writes() {
+		if strings.Contains(request, http.MethodDelete) {
+			t.Errorf("sent %s", request)
+		}
+	}
+}
+
 // A deletion in the middle of a move takes the group away from where it was published last.
 func TestDeletionOfAGroupThatMoves(t *testing.T) {
 	for name, move := range map[string]func(s *site){

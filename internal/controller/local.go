@@ -18,10 +18,16 @@ import (
 	"github.com/apisync/apisync/internal/translate"
 )
 
-// serveLocally lets the gateways of this cluster read what was published, or not any more.
-func (a *APIDefinitions) serveLocally(ctx context.Context, api *v1alpha1.ApiDefinition, outcome lifecycle.Outcome) (lifecycle.Outcome, error) {
-	content := gateway.Content{OrganizationID: api.Status.OrganizationID, EnvironmentID: api.Status.EnvironmentID}
+// serveLocally lets the gateways of this cluster read what was published, or not any more. hidden tells what stands in the status for
+// something else, which gateways have to know.
+func (a *APIDefinitions) serveLocally(ctx context.Context, api *v1alpha1.ApiDefinition, hidden mapi.Hidden, outcome lifecycle.Outcome) (lifecycle.Outcome, error) {
+	organization, knowsOrganization := hidden.Reveal(api.Status.OrganizationID)
+	environment, knowsEnvironment := hidden.Reveal(api.Status.EnvironmentID)
+	content := gateway.Content{OrganizationID: organization, EnvironmentID: environment}
 	if isServedLocally(api) {
+		if !knowsOrganization || !knowsEnvironment {
+			return outcome, nil // They are known once the context is.
+		}
 		// Most APIs aren't, and many are looked at.
 		want, err := a.wanted(api, mapi.Observation{}, nil)
 		if err != nil {
@@ -63,13 +69,13 @@ func (a *APIDefinitions) keepConfigMap(ctx context.Context, api *v1alpha1.ApiDef
 
 // rest is met when the management API needn't be read.
 func (a *APIDefinitions) rest(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms) (lifecycle.Outcome, error) {
-	outcome, err := a.restLocally(ctx, api)
+	outcome, err := a.restLocally(ctx, api, terms.Hidden)
 	return a.untilDue(outcome, api, terms), err
 }
 
 // restLocally looks at the ConfigMap of an API about which nothing else is to be learned: it lies in this cluster.
-func (a *APIDefinitions) restLocally(ctx context.Context, api *v1alpha1.ApiDefinition) (lifecycle.Outcome, error) {
-	outcome, err := a.serveLocally(ctx, api, lifecycle.Outcome{Message: readyMessage(api)})
+func (a *APIDefinitions) restLocally(ctx context.Context, api *v1alpha1.ApiDefinition, hidden mapi.Hidden) (lifecycle.Outcome, error) {
+	outcome, err := a.serveLocally(ctx, api, hidden, lifecycle.Outcome{Message: readyMessage(api)})
 	if err == nil && outcome.Done == "" {
 		return lifecycle.Outcome{Deferred: true}, nil
 	}

@@ -22,13 +22,44 @@ import (
 	"github.com/apisync/apisync/internal/template"
 )
 
-// Field indexes of references. Their values are namespace/name, except for indexSource, see sourceValue.
+// Field indexes of references. Their values are those of referenceValue, except for indexSource, see sourceValue.
 const (
 	indexResource     = "apisync.resourceRef"
 	indexGroup        = "apisync.groupRef"
 	indexNotification = "apisync.notificationRef"
 	indexSource       = "apisync.source"
+	// indexDeleting knows the objects that wait for their deletion, under the value beingDeleted.
+	indexDeleting = "apisync.deleting"
+	beingDeleted  = "true"
 )
+
+// referenceValue is the value under which indexes know a reference: namespace/name. Where a template makes the name it is namespace/,
+// and where one makes the namespace it is a mere slash: the object that is meant can be any then, see possible.
+func referenceValue(ref v1alpha1.Reference, namespace string) string {
+	key := gather.RefKey(ref, namespace)
+	switch {
+	case template.In(key.Namespace):
+		return "/"
+	case template.In(key.Name):
+		return key.Namespace + "/"
+	}
+	return key.String()
+}
+
+// possible are the values under which an index knows references that may mean key. The first one means it for certain.
+func possible(key string) []string {
+	namespace, _ := SplitName(key)
+	return []string{key, namespace + "/", "/"}
+}
+
+func isComputed(value string) bool { return strings.HasSuffix(value, "/") }
+
+func deleting(object client.Object) []string {
+	if object.GetDeletionTimestamp().IsZero() {
+		return nil
+	}
+	return []string{beingDeleted}
+}
 
 func resourcesOfAPI(object client.Object) []string {
 	api, ok := object.(*v1alpha1.ApiDefinition)
@@ -70,7 +101,7 @@ func contextOfGroup(object client.Object) []string {
 	}
 	var keys []string
 	if group.Spec.ContextRef != nil {
-		keys = append(keys, gather.RefKey(*group.Spec.ContextRef, group.Namespace).String())
+		keys = append(keys, referenceValue(*group.Spec.ContextRef, group.Namespace))
 	}
 	if sync := group.Status.Sync; sync != nil && sync.Place != nil && sync.Place.Context != "" {
 		keys = append(keys, sync.Place.Context)
@@ -81,7 +112,7 @@ func contextOfGroup(object client.Object) []string {
 func keysOf(refs []v1alpha1.Reference, namespace string) []string {
 	var keys []string
 	for _, ref := range refs {
-		keys = append(keys, gather.RefKey(ref, namespace).String())
+		keys = append(keys, referenceValue(ref, namespace))
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
@@ -132,6 +163,19 @@ func specOf(object client.Object) any {
 // users finds objects through the indexes.
 type users struct{ reader client.Reader }
 
+// referring gives the objects of list's kind that refer to key, or may, each once.
+func (u users) referring(ctx context.Context, list client.ObjectList, index, key string) []client.ObjectKey {
+	var found []client.ObjectKey
+	for _, value := range possible(key) {
+		for _, user := range u.by(ctx, list, index, value) {
+			if !slices.Contains(found, user) {
+				found = append(found, user)
+			}
+		}
+	}
+	return found
+}
+
 // by gives the objects of list's kind that an index knows under a value.
 func (u users) by(ctx context.Context, list client.ObjectList, index, value string) []client.ObjectKey {
 	if err := u.reader.List(ctx, list, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
@@ -166,16 +210,16 @@ func keysIn[T any, P interface {
 
 // ofResource, ofGroup and ofNotification are the APIs that have to look again when such an object changes.
 func (u users) ofResource(ctx context.Context, key string) []client.ObjectKey {
-	return u.by(ctx, &v1alpha1.ApiDefinitionList{}, indexResource, key)
+	return u.referring(ctx, &v1alpha1.ApiDefinitionList{}, indexResource, key)
 }
 
 func (u users) ofNotification(ctx context.Context, key string) []client.ObjectKey {
-	return u.by(ctx, &v1alpha1.ApiDefinitionList{}, indexNotification, key)
+	return u.referring(ctx, &v1alpha1.ApiDefinitionList{}, indexNotification, key)
 }
 
 func (u users) ofGroup(ctx context.Context, key string) []client.ObjectKey {
-	found := u.by(ctx, &v1alpha1.ApiDefinitionList{}, indexGroup, key)
-	for _, notification := range u.by(ctx, &v1alpha1.NotificationList{}, indexGroup, key) {
+	found := u.referring(ctx, &v1alpha1.ApiDefinitionList{}, indexGroup, key)
+	for _, notification := range u.referring(ctx, &v1alpha1.NotificationList{}, indexGroup, key) {
 		found = append(found, u.ofNotification(ctx, notification.String())...)
 	}
 	return found
@@ -249,19 +293,29 @@ func concernsAPIs() predicate.Predicate {
 	})
 }
 
-// releases maps an object to those that it doesn't refer to any more, by what refs says: they may wait for their deletion.
-func releases(refs func(client.Object) []string) handler.Funcs {
-	wake := func(keys []string, queue queue) {
-		for _, key := range keys {
-			enqueue(queue, requestFor(key), true)
+// releases maps an object to those that it doesn't refer to any more, by what refs says: they may wait for their deletion. newList is
+// that of their kind. Where templates make a reference, they are all that wait.
+func releases(refs client.IndexerFunc, reader client.Reader, newList func() client.ObjectList) handler.Funcs {
+	find := users{reader}
+	wake := func(ctx context.Context, values []string, queue queue) {
+		for _, value := range values {
+			if !isComputed(value) {
+				enqueue(queue, requestFor(value), true)
+				continue
+			}
+			for _, waiting := range find.by(ctx, newList(), indexDeleting, beingDeleted) {
+				enqueue(queue, reconcile.Request{NamespacedName: waiting}, true)
+			}
 		}
 	}
 	return handler.Funcs{
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
 			now := refs(e.ObjectNew)
-			wake(slices.DeleteFunc(slices.Clone(refs(e.ObjectOld)), func(key string) bool { return slices.Contains(now, key) }), queue)
+			wake(ctx, slices.DeleteFunc(slices.Clone(refs(e.ObjectOld)), func(value string) bool {
+				return slices.Contains(now, value) && !isComputed(value)
+			}), queue)
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) { wake(refs(e.Object), queue) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { wake(ctx, refs(e.Object), queue) },
 	}
 }
 

@@ -301,7 +301,7 @@ func TestReleases(t *testing.T) {
 			}
 		})
 	}
-	funcs, passes := releases(groupsOf), leaves(groupsOf)
+	funcs, passes := releases(groupsOf, population(t), newList[v1alpha1.GroupList]), leaves(groupsOf)
 	cases := map[string]struct {
 		why    string
 		before *v1alpha1.ApiDefinition

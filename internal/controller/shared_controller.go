@@ -4,6 +4,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -59,8 +60,8 @@ func completeResource(spec *v1alpha1.ApiResourceSpec) error {
 
 // Finalize waits until no API names the resource.
 func (r *Resources) Finalize(ctx context.Context, resource *v1alpha1.ApiResource) (lifecycle.Farewell, error) {
-	used := users{r.Client}.ofResource(ctx, client.ObjectKeyFromObject(resource).String())
-	return "", inUse("ApiResource", "APIs", used)
+	used, err := protecting(r.Client, r.Sources).of(ctx, resourcesOfAPIs(), client.ObjectKeyFromObject(resource).String())
+	return "", cmp.Or(err, inUse("ApiResource", "APIs", used))
 }
 
 // Notifications tells whether Notifications can be used, and keeps those that are used. It implements
@@ -88,17 +89,17 @@ func (n *Notifications) Sync(ctx context.Context, notification *v1alpha1.Notific
 
 // Finalize waits until no API names the notification.
 func (n *Notifications) Finalize(ctx context.Context, notification *v1alpha1.Notification) (lifecycle.Farewell, error) {
-	used := users{n.Client}.ofNotification(ctx, client.ObjectKeyFromObject(notification).String())
-	return "", inUse("Notification", "APIs", used)
+	used, err := protecting(n.Client, n.Sources).of(ctx, notificationsOfAPIs(), client.ObjectKeyFromObject(notification).String())
+	return "", cmp.Or(err, inUse("Notification", "APIs", used))
 }
 
 // inUse is why an object can't be deleted yet; nil when nobody uses it.
-func inUse(kind, by string, used []client.ObjectKey) error {
-	if len(used) == 0 {
+func inUse(kind, by string, used uses) error {
+	names := used.names()
+	if len(names) == 0 {
 		return nil
 	}
-	return fault.New(fault.Waiting, fault.ReasonInUse, "the %s is used by the %s %s; delete them, or take the reference out of them",
-		kind, by, naming(namesOf(used)))
+	return used.waiting("the %s is used by the %s %s; delete them, or take the reference out of them", kind, by, naming(names))
 }
 
 // missingGroups is the condition about Groups that don't exist, in GKO's words (shared/contract/cases/20-groups-grouprefs); nothing

@@ -134,14 +134,13 @@ func ours(apis []v1alpha1.ApiDefinition, markers map[string]mapi.Marker) map[str
 
 // apis are the resources that are published at the place of the context.
 func (s *Sweeps) apis(ctx context.Context, managed *v1alpha1.ManagementContext, lease mapi.Lease) ([]v1alpha1.ApiDefinition, error) {
-	var apis v1alpha1.ApiDefinitionList
 	key := client.ObjectKeyFromObject(managed).String()
-	// They are only read, and there may be thousands.
-	if err := s.Client.List(ctx, &apis, client.MatchingFields{indexContext: key}, client.UnsafeDisableDeepCopy); err != nil {
+	apis, err := apisBy(ctx, s.Client, indexContext, possible(key)...)
+	if err != nil {
 		return nil, fmt.Errorf("listing the APIs of context %s: %w", key, err)
 	}
-	return slices.DeleteFunc(apis.Items, func(api v1alpha1.ApiDefinition) bool {
-		return specContext(&api) != key || api.Status.Sync == nil || api.Status.Sync.Place == nil || gather.Place(*api.Status.Sync.Place) != lease.Place
+	return slices.DeleteFunc(apis, func(api v1alpha1.ApiDefinition) bool {
+		return !slices.Contains(possible(key), specContext(&api)) || api.Status.Sync == nil || api.Status.Sync.Place == nil || gather.Place(*api.Status.Sync.Place) != lease.Place
 	}), nil
 }
 

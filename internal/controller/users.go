@@ -43,7 +43,7 @@ func ContextsOf(ctx context.Context, reader client.Reader, object client.Object)
 	find, contexts := users{reader}, newList[v1alpha1.ManagementContextList]
 	switch object := object.(type) {
 	case *corev1.Secret:
-		return keysOfRequests(slices.Concat(contextsOfSecret(reader)(ctx, object), find.objectsOfSource(contexts, template.Secret)(ctx, object)))
+		return keysOfRequests(slices.Concat(find.contextsOfSecret(ctx, object), find.objectsOfSource(contexts, template.Secret)(ctx, object)))
 	case *corev1.ConfigMap:
 		return keysOfRequests(find.objectsOfSource(contexts, template.ConfigMap)(ctx, object))
 	}

@@ -13,8 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-
-	"github.com/apisync/apisync/api/v1alpha1"
 )
 
 // Wake asks that an object is looked at.
@@ -52,12 +50,12 @@ func wakes() handler.TypedFuncs[Wake, reconcile.Request] {
 // usersOfContext enqueues the APIs of a context that changed: first those that somebody waits for.
 func usersOfContext(reader client.Reader) handler.Funcs {
 	users := func(ctx context.Context, managed client.Object, queue queue) {
-		var apis v1alpha1.ApiDefinitionList
-		if err := reader.List(ctx, &apis, client.MatchingFields{indexContext: client.ObjectKeyFromObject(managed).String()}, client.UnsafeDisableDeepCopy); err != nil {
+		apis, err := apisBy(ctx, reader, indexContext, possible(client.ObjectKeyFromObject(managed).String())...)
+		if err != nil {
 			return // The cache answers from memory; it only fails while it shuts down.
 		}
-		for i := range apis.Items {
-			enqueue(queue, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&apis.Items[i])}, !isInStep(&apis.Items[i]))
+		for i := range apis {
+			enqueue(queue, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&apis[i])}, !isInStep(&apis[i]))
 		}
 	}
 	return handler.Funcs{

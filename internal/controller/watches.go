@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/template"
@@ -32,6 +34,9 @@ const (
 	indexContext = "apisync.contextRef"
 	indexCrossID = "apisync.crossId"
 	indexSecret  = "apisync.secretRef" //nolint:gosec // a name
+
+	// computedCrossID stands for the crossIds that templates will make; no crossId is written so.
+	computedCrossID = "[["
 )
 
 type index struct {
@@ -60,7 +65,7 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ManagementContext{}, indexSecret, secretOfContext},
 	}
 	for _, object := range templated() {
-		indexes = append(indexes, index{object, indexSource, sourcesOf})
+		indexes = append(indexes, index{object, indexSource, sourcesOf}, index{object, indexDeleting, deleting})
 	}
 	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
@@ -84,7 +89,7 @@ func specContext(api *v1alpha1.ApiDefinition) string {
 	if api.Spec.ContextRef == nil {
 		return ""
 	}
-	return gather.RefKey(*api.Spec.ContextRef, api.Namespace).String()
+	return referenceValue(*api.Spec.ContextRef, api.Namespace)
 }
 
 func recordedContext(api *v1alpha1.ApiDefinition) string {
@@ -99,7 +104,15 @@ func crossIDOfAPI(object client.Object) []string {
 	if !ok {
 		return nil
 	}
-	return []string{translate.CrossID(api)}
+	return []string{crossIDValue(api)}
+}
+
+// crossIDValue is the crossId, or computedCrossID where a template makes one that isn't known yet.
+func crossIDValue(api *v1alpha1.ApiDefinition) string {
+	if crossID := translate.CrossID(api); !template.In(crossID) {
+		return crossID
+	}
+	return computedCrossID
 }
 
 func secretOfContext(object client.Object) []string {
@@ -107,11 +120,11 @@ func secretOfContext(object client.Object) []string {
 	if !ok {
 		return nil
 	}
-	key, used := gather.SecretKey(managed)
-	if !used {
+	ref := gather.SecretRef(managed)
+	if ref == nil {
 		return nil
 	}
-	return []string{key.String()}
+	return []string{referenceValue(*ref, managed.Namespace)}
 }
 
 // relevant passes what can change an outcome: a new spec, a deletion, our own annotations. Status writes,
@@ -145,23 +158,25 @@ func SetupContexts(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v
 	return builder.ControllerManagedBy(mgr).
 		Named("managementcontext").
 		For(&v1alpha1.ManagementContext{}, builder.WithPredicates(relevant())).
-		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(contextsOfSecret(mgr.GetClient()))).
+		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.contextsOfSecret)).
 		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(contexts, template.Secret))).
 		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(contexts, template.ConfigMap))).
-		Watches(&v1alpha1.ApiDefinition{}, releases(contextOfAPI), builder.WithPredicates(leaves(contextOfAPI))).
-		Watches(&v1alpha1.Group{}, releases(contextOfGroup), builder.WithPredicates(leaves(contextOfGroup))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(contextOfAPI, mgr.GetClient(), contexts), builder.WithPredicates(leaves(contextOfAPI))).
+		Watches(&v1alpha1.Group{}, releases(contextOfGroup, mgr.GetClient(), contexts), builder.WithPredicates(leaves(contextOfGroup))).
 		WatchesRawSource(source.Channel(wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
 
 // leaves passes what can free an object that waits for its deletion: refs gives the objects that are referred to.
-func leaves(refs func(client.Object) []string) predicate.Predicate {
+func leaves(refs client.IndexerFunc) predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return !slices.Equal(refs(e.ObjectOld), refs(e.ObjectNew))
+			before := refs(e.ObjectOld)
+			// What templates make of a reference can be another than before whenever anything about the object is.
+			return slices.ContainsFunc(before, isComputed) || !slices.Equal(before, refs(e.ObjectNew))
 		},
 	}
 }
@@ -171,18 +186,9 @@ func requestFor(key string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 }
 
-func contextsOfSecret(reader client.Reader) handler.MapFunc {
-	return func(ctx context.Context, secret client.Object) []reconcile.Request {
-		var contexts v1alpha1.ManagementContextList
-		if err := reader.List(ctx, &contexts, client.MatchingFields{indexSecret: client.ObjectKeyFromObject(secret).String()}); err != nil {
-			return nil // The cache answers from memory; it only fails while it shuts down.
-		}
-		requests := make([]reconcile.Request, len(contexts.Items))
-		for i := range contexts.Items {
-			requests[i].NamespacedName = client.ObjectKeyFromObject(&contexts.Items[i])
-		}
-		return requests
-	}
+// contextsOfSecret are the contexts that take, or may take, their credentials from a Secret.
+func (u users) contextsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+	return requestsFor(u.referring(ctx, &v1alpha1.ManagementContextList{}, indexSecret, client.ObjectKeyFromObject(secret).String()))
 }
 
 // SetupAPIDefinitions adds the controller of ApiDefinitions to the manager. ready carries the contexts that
@@ -227,13 +233,13 @@ func usersAnnotations() []string {
 	}
 }
 
-// makesRoom passes what ends the claim of an API on a place: it is gone, or has moved away.
+// makesRoom passes what ends the claim of an API on a place: it is gone, has moved away, or has another crossId.
 func makesRoom() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			old := recordedPlace(e.ObjectOld)
-			return old != (mapi.Place{}) && old != recordedPlace(e.ObjectNew)
+			return old != (mapi.Place{}) && old != recordedPlace(e.ObjectNew) || !slices.Equal(crossIDOfAPI(e.ObjectOld), crossIDOfAPI(e.ObjectNew))
 		},
 	}
 }
@@ -248,25 +254,49 @@ func recordedPlace(object client.Object) mapi.Place {
 
 func apisOfSameCrossID(reader client.Reader) handler.MapFunc {
 	return func(ctx context.Context, object client.Object) []reconcile.Request {
-		var requests []reconcile.Request
-		for _, crossID := range crossIDOfAPI(object) {
-			requests = append(requests, apisBy(ctx, reader, indexCrossID, crossID)...)
+		values := crossIDOfAPI(object)
+		if slices.Contains(values, computedCrossID) {
+			return apisInConflict(ctx, reader)
 		}
-		own := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object)}
-		return slices.DeleteFunc(requests, func(request reconcile.Request) bool { return request == own })
+		apis, err := apisBy(ctx, reader, indexCrossID, append(values, computedCrossID)...)
+		if err != nil {
+			return nil // The cache answers from memory; it only fails while it shuts down.
+		}
+		own := client.ObjectKeyFromObject(object)
+		return requestsFor(slices.DeleteFunc(keysIn(apis), func(key client.ObjectKey) bool { return key == own }))
 	}
 }
 
-func apisBy(ctx context.Context, reader client.Reader, index, value string) []reconcile.Request {
+// apisInConflict are all that wait for another to make room. They are looked at when it isn't known which crossId is free now.
+func apisInConflict(ctx context.Context, reader client.Reader) []reconcile.Request {
 	var apis v1alpha1.ApiDefinitionList
-	if err := reader.List(ctx, &apis, client.MatchingFields{index: value}); err != nil {
-		return nil // As in contextsOfSecret.
+	if err := reader.List(ctx, &apis, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // As above.
 	}
-	requests := make([]reconcile.Request, len(apis.Items))
-	for i := range apis.Items {
-		requests[i].NamespacedName = client.ObjectKeyFromObject(&apis.Items[i])
+	return requestsFor(keysIn(slices.DeleteFunc(apis.Items, func(api v1alpha1.ApiDefinition) bool {
+		ready := meta.FindStatusCondition(api.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready == nil || ready.Reason != fault.ReasonOwnedElsewhere
+	})))
+}
+
+// apisBy gives the APIs that an index knows under any of the values, each once. They belong to the cache and must not be changed: there
+// may be thousands.
+func apisBy(ctx context.Context, reader client.Reader, index string, values ...string) ([]v1alpha1.ApiDefinition, error) {
+	var found []v1alpha1.ApiDefinition
+	known := map[client.ObjectKey]bool{}
+	for _, value := range values {
+		var apis v1alpha1.ApiDefinitionList
+		if err := reader.List(ctx, &apis, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err //nolint:wrapcheck // the caller knows for what
+		}
+		for i := range apis.Items {
+			if key := client.ObjectKeyFromObject(&apis.Items[i]); !known[key] {
+				known[key] = true
+				found = append(found, apis.Items[i])
+			}
+		}
 	}
-	return requests
+	return found, nil
 }
 
 // SetupResources adds the controller of ApiResources to the manager.
@@ -277,7 +307,7 @@ func SetupResources(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*
 		For(&v1alpha1.ApiResource{}, builder.WithPredicates(relevant())).
 		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(resources, template.Secret))).
 		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(resources, template.ConfigMap))).
-		Watches(&v1alpha1.ApiDefinition{}, releases(resourcesOfAPI), builder.WithPredicates(leaves(resourcesOfAPI))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(resourcesOfAPI, mgr.GetClient(), resources), builder.WithPredicates(leaves(resourcesOfAPI))).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
@@ -291,9 +321,9 @@ func SetupNotifications(mgr manager.Manager, reconciler reconcile.ObjectReconcil
 		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(notifications, template.Secret))).
 		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(notifications, template.ConfigMap))).
 		Watches(&v1alpha1.Group{}, handler.EnqueueRequestsFromMapFunc(mapped(func(ctx context.Context, key string) []client.ObjectKey {
-			return find.by(ctx, notifications(), indexGroup, key)
+			return find.referring(ctx, notifications(), indexGroup, key)
 		})), builder.WithPredicates(concernsAPIs())).
-		Watches(&v1alpha1.ApiDefinition{}, releases(notificationsOfAPI), builder.WithPredicates(leaves(notificationsOfAPI))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(notificationsOfAPI, mgr.GetClient(), notifications), builder.WithPredicates(leaves(notificationsOfAPI))).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))
 }
@@ -302,7 +332,7 @@ func SetupNotifications(mgr manager.Manager, reconciler reconcile.ObjectReconcil
 func SetupGroups(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1alpha1.Group], ready <-chan event.GenericEvent, options controller.Options) error {
 	find, groups := users{mgr.GetClient()}, newList[v1alpha1.GroupList]
 	ofContext := handler.EnqueueRequestsFromMapFunc(mapped(func(ctx context.Context, key string) []client.ObjectKey {
-		return find.by(ctx, groups(), indexContext, key)
+		return find.referring(ctx, groups(), indexContext, key)
 	}))
 	return builder.ControllerManagedBy(mgr).
 		Named("group").
@@ -310,8 +340,8 @@ func SetupGroups(mgr manager.Manager, reconciler reconcile.ObjectReconciler[*v1a
 		Watches(&v1alpha1.ManagementContext{}, ofContext, builder.WithPredicates(concernsUsers())).
 		WatchesMetadata(secretType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(groups, template.Secret))).
 		WatchesMetadata(configMapType(), handler.EnqueueRequestsFromMapFunc(find.objectsOfSource(groups, template.ConfigMap))).
-		Watches(&v1alpha1.ApiDefinition{}, releases(groupsOf), builder.WithPredicates(leaves(groupsOf))).
-		Watches(&v1alpha1.Notification{}, releases(groupsOf), builder.WithPredicates(leaves(groupsOf))).
+		Watches(&v1alpha1.ApiDefinition{}, releases(groupsOf, mgr.GetClient(), groups), builder.WithPredicates(leaves(groupsOf))).
+		Watches(&v1alpha1.Notification{}, releases(groupsOf, mgr.GetClient(), groups), builder.WithPredicates(leaves(groupsOf))).
 		WatchesRawSource(source.Channel(ready, ofContext)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), reconciler))

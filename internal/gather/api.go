@@ -27,6 +27,8 @@ type API struct {
 	Linked map[string]string
 	// MissingGroups are the Groups that don't exist, as namespace/name, in the order in which they are named. They stop nothing.
 	MissingGroups []string
+	// SecretContext is true when the name of the context was taken from a Secret, so that the status must not tell it.
+	SecretContext bool
 	// Redact takes rendered values out of a text; never nil.
 	Redact func(string) string
 	// Rendered is true when anything was rendered, so that Redact has something to do.
@@ -57,7 +59,7 @@ func (g *gathering) api(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api.Spec = spec
+	api.Spec, g.found.SecretContext = spec, isContextSecret(fromSecrets)
 	if err := identitiesFrom(fromSecrets); err != nil {
 		return err
 	}
@@ -91,6 +93,11 @@ func identitiesFrom(secrets []string) error {
 	}
 	return fault.New(fault.Terminal, fault.ReasonTemplate,
 		"%s: an identity can't come from a Secret, since it stands in the status; take it from a ConfigMap, or write it down", strings.Join(wrong, ", "))
+}
+
+// isContextSecret reports whether the name of a context is among the fields that were rendered from a Secret.
+func isContextSecret(secrets []string) bool {
+	return slices.ContainsFunc(secrets, func(path string) bool { return strings.HasPrefix(path, "spec.contextRef.") })
 }
 
 // resources replaces references by what they lead to.
@@ -280,8 +287,9 @@ func kindOf(object client.Object) string {
 // Referenced is an ApiResource, Group or Notification with its templates rendered.
 type Referenced[S any] struct {
 	Spec S
-	// MissingGroups are as in API.
+	// MissingGroups and SecretContext are as in API.
 	MissingGroups []string
+	SecretContext bool
 	// Redact and Rendered are as in API.
 	Redact   func(string) string
 	Rendered bool
@@ -313,6 +321,6 @@ func (s Sources) Notification(ctx context.Context, notification *v1alpha1.Notifi
 
 func renderAlone[S any](ctx context.Context, s Sources, spec S, namespace string) (Referenced[S], error) {
 	values := &values{sources: s}
-	rendered, _, err := render(ctx, values, spec, namespace)
-	return Referenced[S]{Spec: rendered, Redact: values.redactor(), Rendered: len(values.rendered) > 0}, err
+	rendered, secrets, err := render(ctx, values, spec, namespace)
+	return Referenced[S]{Spec: rendered, SecretContext: isContextSecret(secrets), Redact: values.redactor(), Rendered: len(values.rendered) > 0}, err
 }

@@ -5,8 +5,6 @@ package gather
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"github.com/apisync/apisync/internal/cloud"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/mapi"
+	"github.com/apisync/apisync/internal/template"
 )
 
 // Keys of a Secret with credentials (shared/reference/gko-compatibility.md 1.3).
@@ -41,6 +40,13 @@ type Connection struct {
 	// Redact takes rendered values out of a text; never nil. Rendered is true when there are any.
 	Redact   func(string) string
 	Rendered bool
+}
+
+// SecretRef is the reference to the Secret that a context takes its credentials from; nil when it takes none from any. Its name may be a
+// template.
+func SecretRef(managed *v1alpha1.ManagementContext) *v1alpha1.Reference {
+	ref, _ := secretRef(&managed.Spec)
+	return ref
 }
 
 // SecretKey is the Secret that a context takes its credentials from, and false when it takes none.
@@ -78,10 +84,7 @@ func (s Sources) Connection(ctx context.Context, managed *v1alpha1.ManagementCon
 		return found, err
 	}
 	found.Config = address(managed, &spec)
-	if slices.ContainsFunc(secrets, func(path string) bool { return path == "spec.baseUrl" }) {
-		sum := sha256.Sum256([]byte(spec.BaseUrl))
-		found.Config.PlaceName = "hidden:" + hex.EncodeToString(sum[:8])
-	}
+	found.Config.Hidden = hiddenIn(&spec, secrets)
 	credentials, version, err := s.credentials(ctx, managed, &spec)
 	found.Config.Credentials = credentials
 	if err == nil && isCloud(&spec) {
@@ -89,6 +92,20 @@ func (s Sources) Connection(ctx context.Context, managed *v1alpha1.ManagementCon
 	}
 	found.Version = strings.Join(slices.Concat([]string{version}, values.versions()), ",")
 	return found, fault.Redact(err, found.Redact)
+}
+
+// hiddenIn are the parts of a place that were taken from Secrets: what is published there has to remember the place in its status,
+// which is no place for secrets.
+func hiddenIn(spec *v1alpha1.ManagementContextSpec, secrets []string) mapi.Hidden {
+	var texts []string
+	for path, text := range map[string]string{
+		"spec.baseUrl": spec.BaseUrl, "spec.organizationId": spec.OrganizationID, "spec.environmentId": spec.EnvironmentID,
+	} {
+		if slices.Contains(secrets, path) {
+			texts = append(texts, text)
+		}
+	}
+	return mapi.Hide(texts...)
 }
 
 // address is a context's configuration without its credentials.
@@ -107,7 +124,7 @@ func address(managed *v1alpha1.ManagementContext, spec *v1alpha1.ManagementConte
 func PlaceOf(managed *v1alpha1.ManagementContext) (mapi.Place, bool) {
 	spec := &managed.Spec
 	for _, text := range []string{spec.BaseUrl, spec.OrganizationID, spec.EnvironmentID} {
-		if strings.Contains(text, "[[") {
+		if template.In(text) {
 			return mapi.Place{}, false
 		}
 	}

@@ -368,7 +368,10 @@ func TestVersionFollowsEverySource(t *testing.T) {
 
 func TestElsewhereKeepsTheInstallation(t *testing.T) {
 	config := mapi.Config{BaseURL: "http://mapi", Scope: map[string]string{"organizationId": "o", "environmentId": "e"}, Credentials: mapi.Credentials{Token: "t"}}
-	there := gather.Elsewhere(config, v1alpha1.Place{OrganizationID: "o", EnvironmentID: "other"})
+	there, err := gather.Elsewhere(config, v1alpha1.Place{OrganizationID: "o", EnvironmentID: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !there.Place().SameInstallation(config.Place()) || there.Place() == config.Place() || there.Credentials != config.Credentials || config.Scope["environmentId"] != "e" {
 		t.Errorf("%v is reached from %v", there.Place(), config.Place())
 	}

@@ -67,18 +67,30 @@ func Place(recorded v1alpha1.Place) mapi.Place {
 	}.Place()
 }
 
-// RecordPlace is the form in which a status remembers where an API was written to.
-func RecordPlace(lease mapi.Lease) *v1alpha1.Place {
-	return &v1alpha1.Place{
+// RecordPlace is the form in which a status remembers where an object was written to. The name of its context is left out when it was
+// taken from a Secret.
+func RecordPlace(lease mapi.Lease, secretContext bool) *v1alpha1.Place {
+	place := &v1alpha1.Place{
 		Type: lease.Place.Type, BaseURL: lease.Place.BaseURL, Context: lease.Name,
-		OrganizationID: lease.Scope[scopeOrganization], EnvironmentID: lease.Scope[scopeEnvironment],
+		OrganizationID: lease.Hidden.Show(lease.Scope[scopeOrganization]), EnvironmentID: lease.Hidden.Show(lease.Scope[scopeEnvironment]),
 	}
+	if secretContext {
+		place.Context = ""
+	}
+	return place
 }
 
-// Elsewhere is config pointed at another place of the same installation.
-func Elsewhere(config mapi.Config, place v1alpha1.Place) mapi.Config {
-	config.Scope = scope(place.OrganizationID, place.EnvironmentID)
-	return config
+// Elsewhere is config pointed at another place of the same installation. A place that was taken from a Secret which says something
+// else by now can't be found again: a Terminal fault.
+func Elsewhere(config mapi.Config, place v1alpha1.Place) (mapi.Config, error) {
+	organization, knowsOrganization := config.Hidden.Reveal(place.OrganizationID)
+	environment, knowsEnvironment := config.Hidden.Reveal(place.EnvironmentID)
+	if !knowsOrganization || !knowsEnvironment {
+		return mapi.Config{}, fault.New(fault.Terminal, fault.ReasonReference,
+			"the organization or environment was taken from a Secret that says something else by now; a ManagementContext that leads there would show the way")
+	}
+	config.Scope = scope(organization, environment)
+	return config, nil
 }
 
 const (

@@ -137,7 +137,7 @@ func TestPlaceIsRememberedAsItIsCompared(t *testing.T) {
 	}
 	config := found.Config
 	lease := mapi.Lease{Name: "ns/ctx", Place: config.Place(), Scope: config.Scope}
-	if got := gather.Place(*gather.RecordPlace(lease)); got != lease.Place {
+	if got := gather.Place(*gather.RecordPlace(lease, false)); got != lease.Place {
 		t.Errorf("a place read back from a status is %v, was %v: every API would seem to have moved", got, lease.Place)
 	}
 }

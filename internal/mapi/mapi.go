@@ -213,14 +213,14 @@ type Config struct {
 	Path *string
 	// Hosted is true for an environment of the vendor's own cloud, where the usual path prefix is another.
 	Hosted bool
-	// PlaceName stands for BaseURL in Place, for a BaseURL that must not be shown; empty means BaseURL itself.
-	PlaceName string
 	// Scope narrows the installation down; Gravitee: "organizationId" and "environmentId".
-	Scope       map[string]string
+	Scope map[string]string
+	// Hidden are those of BaseURL and the values of Scope that must not be shown.
+	Hidden      Hidden
 	Credentials Credentials
 }
 
-// Place tells where objects applied through c live, without credentials.
+// Place tells where objects applied through c live, without credentials and what is hidden.
 func (c Config) Place() Place {
 	keys := make([]string, 0, len(c.Scope))
 	for key := range c.Scope {
@@ -229,13 +229,9 @@ func (c Config) Place() Place {
 	sort.Strings(keys)
 	parts := make([]string, len(keys))
 	for i, key := range keys {
-		parts[i] = key + "=" + c.Scope[key]
+		parts[i] = key + "=" + c.Hidden.Show(c.Scope[key])
 	}
-	name := c.PlaceName
-	if name == "" {
-		name = strings.TrimRight(c.BaseURL, "/")
-	}
-	return Place{Type: c.Type, BaseURL: name, Scope: strings.Join(parts, ",")}
+	return Place{Type: c.Type, BaseURL: strings.TrimRight(c.Hidden.Show(c.BaseURL), "/"), Scope: strings.Join(parts, ",")}
 }
 
 // Place is comparable: two places are equal when objects in them are the same objects.

@@ -39,8 +39,9 @@ type Lease struct {
 	Place  Place
 	// Name is namespace/name of the context.
 	Name string
-	// Scope is that of the configuration.
-	Scope map[string]string
+	// Scope and Hidden are those of the configuration.
+	Scope  map[string]string
+	Hidden Hidden
 	// Revision is the generation of the context's spec that the client was made from.
 	Revision int64
 	// Version tells configurations of one context apart: it changes with its spec and its credentials.

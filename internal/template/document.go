@@ -18,6 +18,9 @@ const (
 	right = "]]"
 )
 
+// In reports whether a template may be in text.
+func In(text string) bool { return strings.Contains(text, left) }
+
 // root is the member of a document that holds the spec, and with it the first step of every path.
 const root = "spec"
 

@@ -122,6 +122,20 @@ var _ = Describe("Moving an API", func() {
 		Expect(w.warnings(ctx, api)).To(BeEmpty())
 	})
 
+	It("to another address of the same installation deletes nothing", func(ctx context.Context) {
+		w := newWorld(ctx, simulator.Options{})
+		api, managed := w.api("orders", "ctx"), w.context("ctx")
+		w.applied(ctx, managed, api)
+		alias := strings.Replace(w.url, "127.0.0.1", "localhost", 1)
+		w.apply(ctx, w.context("ctx", at(alias)))
+		Eventually(func() string { w.get(ctx, api); return api.Status.Sync.Place.BaseURL }).Should(Equal(alias))
+		w.expect(ctx, api, current)
+		Expect(w.sim.APIs()).To(HaveLen(1))
+		Expect(carriedOut(w.sim)).To(Equal([]string{"PUT DEFAULT"}), "nothing is deleted, not even for a moment")
+		Expect(w.warnings(ctx, api)).To(ContainElement(
+			SatisfyAll(HavePrefix("UpdateWarning: "), ContainSubstring(w.url), ContainSubstring("wasn't deleted"))))
+	})
+
 	It("waits for an old place that is out of reach for the moment", func(ctx context.Context) {
 		w := newWorld(ctx, simulator.Options{})
 		other, url := startSimulator(simulator.Options{})
