@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/gateway":       {"api/v1alpha1", "internal/model", "internal/fault"},
 	"internal/gather":        {"api/v1alpha1", "internal/cloud", "internal/mapi", "internal/model", "internal/fault", "internal/template"},
 	"internal/lifecycle":     {"api/v1alpha1", "internal/fault"},
-	"internal/metrics":       {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault"},
+	"internal/metrics":       {"api/v1alpha1", "internal/mapi", "internal/model", "internal/fault", "internal/template"},
 	"internal/install":       {},
 	"internal/controller": {
 		"api/v1alpha1", "internal/cloud", "internal/fault", "internal/gather", "internal/gateway", "internal/lifecycle", "internal/mapi", "internal/model",

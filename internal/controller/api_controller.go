@@ -648,14 +648,18 @@ func (a *APIDefinitions) soleOwner(ctx context.Context, api *v1alpha1.ApiDefinit
 	if err != nil {
 		return err
 	}
+	first := api
 	for i := range twins {
-		if precedes(&twins[i], api, lease) {
-			return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
-				"ApiDefinition %s already publishes the API with crossId %s there; give this one another spec.crossId, or delete one of them",
-				translate.FullName(&twins[i]), translate.CrossID(api))
+		if precedes(&twins[i], first, lease) {
+			first = &twins[i]
 		}
 	}
-	return nil
+	if first == api {
+		return nil
+	}
+	return fault.New(fault.Conflict, fault.ReasonOwnedElsewhere,
+		"ApiDefinition %s already publishes the API with crossId %s there; give this one another spec.crossId, or delete one of them",
+		translate.FullName(first), translate.CrossID(api))
 }
 
 // twins are the other resources with the same crossId whose contexts lead to the same place.

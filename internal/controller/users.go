@@ -50,6 +50,13 @@ func ContextsOf(ctx context.Context, reader client.Reader, object client.Object)
 	return nil
 }
 
+// MayNeedContext reports whether an API refers to the context called name, which is namespace/name, may do so by a template, or was
+// published through it.
+func MayNeedContext(api *v1alpha1.ApiDefinition, name string) bool {
+	needed := contextOfAPI(api)
+	return slices.ContainsFunc(possible(name), func(value string) bool { return slices.Contains(needed, value) })
+}
+
 // ConcernsUsers reports whether the annotations of a context say something else to the objects that are published through it.
 func ConcernsUsers(before, after *v1alpha1.ManagementContext) bool {
 	return slices.ContainsFunc(usersAnnotations(), func(name string) bool { return annotation(before, name) != annotation(after, name) })

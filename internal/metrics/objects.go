@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/template"
 )
 
 // listPatience bounds how long a scrape waits for caches that aren't filled yet.
@@ -134,10 +136,12 @@ func (o *Objects) tally() (map[group]*tally, error) {
 	}
 	count := counting{now: o.now(), before: o.pendingObjects, pending: map[types.UID]sighting{}, tallies: map[group]*tally{}}
 	for i := range apis.Items {
-		count.add(published(apis.Items[i].Spec.ContextRef, apis.Items[i].Namespace, kindAPI), &apis.Items[i])
+		api := &apis.Items[i]
+		count.add(published(api.Spec.ContextRef, api.Namespace, api.Status.Sync, kindAPI), api)
 	}
 	for i := range groups.Items {
-		count.add(published(groups.Items[i].Spec.ContextRef, groups.Items[i].Namespace, kindGroup), &groups.Items[i])
+		of := &groups.Items[i]
+		count.add(published(of.Spec.ContextRef, of.Namespace, of.Status.Sync, kindGroup), of)
 	}
 	for i := range shared.Items {
 		count.add(group{kind: kindResource}, &shared.Items[i])
@@ -153,11 +157,18 @@ func (o *Objects) tally() (map[group]*tally, error) {
 	return count.tallies, nil
 }
 
-// published is the group of an object that names a context, or none.
-func published(ref *v1alpha1.Reference, namespace, kind string) group {
+// published is the group of an object that names a context, or none. Where a template makes the name, it is the context that the object
+// was published through.
+func published(ref *v1alpha1.Reference, namespace string, sync *v1alpha1.SyncStatus, kind string) group {
 	switch {
 	case ref == nil:
 		return group{kind: kind}
+	case template.In(ref.Name) || template.In(ref.Namespace):
+		if sync == nil || sync.Place == nil {
+			return group{kind: kind}
+		}
+		namespace, name, _ := strings.Cut(sync.Place.Context, string(types.Separator))
+		return group{namespace, name, kind}
 	case ref.Namespace == "":
 		return group{namespace, ref.Name, kind}
 	}

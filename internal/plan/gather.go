@@ -138,8 +138,8 @@ func (p *planner) gather(ctx context.Context) error {
 	if err := p.layAPIs(ctx, given, changed); err != nil {
 		return err
 	}
-	p.markNeeded()
 	p.atOnce(len(p.targets), func(i int) { p.complete(ctx, p.targets[i]) })
+	p.markNeeded()
 	for _, t := range p.targets {
 		if err := p.world.put(t.api); err != nil {
 			return err
@@ -358,12 +358,24 @@ func (p *planner) concerned(ctx context.Context, changed []client.Object) func(*
 		}
 	}
 	return func(api *v1alpha1.ApiDefinition) bool {
-		return apis[client.ObjectKeyFromObject(api)] || slices.ContainsFunc(contextsOf(api), func(name string) bool { return contexts[name] })
+		if apis[client.ObjectKeyFromObject(api)] {
+			return true
+		}
+		for name := range contexts {
+			if controller.MayNeedContext(api, name) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
-// contextsOf are the contexts that an API needs: the one that it names, and the one that it was published through.
-func contextsOf(api *v1alpha1.ApiDefinition) []string {
+// contexts are those that an API needs: the one that it names, as far as that can be rendered, and the one that it was published through.
+func (t *target) contexts() []string {
+	api := t.api
+	if t.complete.Object != nil {
+		api = t.complete.Object
+	}
 	var names []string
 	if api.Spec.ContextRef != nil {
 		names = append(names, gather.RefKey(*api.Spec.ContextRef, api.Namespace).String())
@@ -377,7 +389,7 @@ func contextsOf(api *v1alpha1.ApiDefinition) []string {
 func (p *planner) markNeeded() {
 	needed := map[string]bool{}
 	for _, t := range p.targets {
-		for _, name := range contextsOf(t.api) {
+		for _, name := range t.contexts() {
 			needed[name] = true
 		}
 	}
@@ -400,7 +412,7 @@ func (p *planner) complete(ctx context.Context, t *target) {
 
 func (p *planner) unpublishedGroups(t *target) []string {
 	var names []string
-	for _, ref := range t.api.Spec.GroupRefs {
+	for _, ref := range t.complete.Object.Spec.GroupRefs {
 		key := gather.RefKey(ref, t.api.Namespace)
 		group, exists := stored[*v1alpha1.Group](p.world.groups, key)
 		if exists && group.Spec.ContextRef != nil && group.Status.ID == "" && !t.goes() {

@@ -74,7 +74,7 @@ func (p *planner) contextFaultOf(c *contextTarget) *Fault {
 // contextName is the context under which a resource is told: the one that it names, or that it was published through when it
 // goes or names none.
 func (t *target) contextName() string {
-	names := contextsOf(t.api)
+	names := t.contexts()
 	switch {
 	case len(names) == 0:
 		return ""

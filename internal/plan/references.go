@@ -110,16 +110,14 @@ func (p *planner) noteGroups(changed []client.Object) {
 
 // endReference says whether an object would wait with its deletion.
 func (p *planner) endReference(ctx context.Context, file client.Object, exists bool) {
-	used := controller.UsersOf(ctx, p.world, file)
+	used, err := controller.NeededBy(ctx, p.world, p.sources(), file)
 	switch {
 	case !exists:
 		p.notef("%s isn't in the cluster", nameOf(file))
+	case err != nil:
+		p.notef("%s would be kept as long as something needs it, which can't be told: %v", nameOf(file), err)
 	case len(used) > 0:
-		names := make([]string, len(used))
-		for i, key := range used {
-			names[i] = key.String()
-		}
-		p.notef("%s would not be gone at once: it is kept until the last API that needs it is gone (%s)", nameOf(file), strings.Join(names, ", "))
+		p.notef("%s would not be gone at once: it is kept until the last object that needs it is gone (%s)", nameOf(file), strings.Join(used, ", "))
 	case kindOf(file) == v1alpha1.GroupKind:
 		p.notef("the operator deletes Groups too, and a plan doesn't look at them: %s", nameOf(file))
 	}

@@ -296,7 +296,7 @@ func TestDeletionOfReferences(t *testing.T) {
 	report := s.plans(options)
 	notes := strings.Join(report.Notes, "\n")
 	for _, want := range []string{
-		"ApiResource ns/store would not be gone at once: it is kept until the last API that needs it is gone (ns/orders)",
+		"ApiResource ns/store would not be gone at once: it is kept until the last object that needs it is gone (ns/orders)",
 		"Group ns/crew would not be gone at once", "Notification ns/bell would not be gone at once", "ApiResource ns/unknown isn't in the cluster",
 	} {
 		if !strings.Contains(notes, want) {
