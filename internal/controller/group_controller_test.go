@@ -620,6 +620,34 @@ func TestDeletionOfAGroupThatMoves(t *testing.T) {
 	}
 }
 
+// The way to a remote group isn't lost with what told the name of its context.
+func TestDeletionOfAGroupWhoseContextATemplateNames(t *testing.T) {
+	for name, source := range map[string]string{"still rendered": "names", "not any more": "gone"} {
+		t.Run(name, func(t *testing.T) {
+			configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "names"}, Data: map[string]string{"ctx": "ctx"}}
+			s := newSite(t, "", nil, configMap, crew("crew", "Crew", inContext, func(g *v1alpha1.Group) { g.Spec.ContextRef.Name = `[[ configmap "names/ctx" ]]` }))
+			s.lookAtContext()
+			s.lookAtGroup("crew")
+			if group := s.group("crew"); !readyFor(group) || s.remote("Crew") == nil {
+				t.Fatalf("%v %s", verdicts(group), messageOf(group, v1alpha1.ReadyCondition))
+			}
+			if source == "gone" {
+				s.remove(configMap)
+			}
+			s.assemble("")
+			s.forget()
+			if s.goneGroup(); s.remote("Crew") == nil || len(s.told.events) > 0 {
+				t.Errorf("before the context is probed: there it is %+v, events %v", s.remote("Crew"), s.told.events)
+			}
+			s.lookAtContext()
+			s.lookAtGroup("crew")
+			if s.remote("Crew") != nil || !isTold(s.told.events, "DeleteSucceeded") || isTold(s.told.events, "left") {
+				t.Errorf("there it is %+v, events %v", s.remote("Crew"), s.told.events)
+			}
+		})
+	}
+}
+
 func TestGroupInTrouble(t *testing.T) {
 	trouble := func(status int) simulator.Fault {
 		return simulator.Fault{Path: "/groups", Mode: simulator.ModeStatus, Status: status}

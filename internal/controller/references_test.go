@@ -61,6 +61,16 @@ func apiOf(namespace, name string, change func(spec *v1alpha1.ApiDefinitionSpec)
 	return api
 }
 
+// made is a name that a template makes.
+const made = `[[ configmap "names/name" ]]`
+
+func deleted[T client.Object](object T) T {
+	gone, _ := object.DeepCopyObject().(T)
+	gone.SetDeletionTimestamp(new(metav1.Now()))
+	gone.SetFinalizers([]string{"example.com/hold"})
+	return gone
+}
+
 // Every reference of the index functions, on its own.
 func TestWhatObjectsReferTo(t *testing.T) {
 	api := apiOf("ns", "a", func(spec *v1alpha1.ApiDefinitionSpec) {
@@ -101,6 +111,30 @@ func TestWhatObjectsReferTo(t *testing.T) {
 		"context of something else":       {"only Groups", contextOfGroup, api, nil},
 		"context of an API":               {"one, while it stays", contextOfAPI, settled, []string{"ns/ctx"}},
 		"context of an API that moves":    {"both until it has left", contextOfAPI, moving, []string{"ns/ctx", "ns/old"}},
+	}
+	computed := api.DeepCopy()
+	computed.Spec.ContextRef, computed.Spec.GroupRefs = new(to("", made)), []v1alpha1.Reference{to(made, "g"), to("far", made), to("", "g")}
+	computed.Spec.CrossID = made
+	published := computed.DeepCopy()
+	published.Status.Sync, published.Status.CrossID = settled.Status.Sync, "known"
+	keys := &v1alpha1.ManagementContext{ObjectMeta: named("ns", "ctx"), Spec: v1alpha1.ManagementContextSpec{Auth: &v1alpha1.Auth{SecretRef: new(to("", made))}}}
+	for name, c := range map[string]struct {
+		why    string
+		values client.IndexerFunc
+		object client.Object
+		want   []string
+	}{
+		"context that a template names":            {"any of the namespace", contextOfAPI, computed, []string{"ns/"}},
+		"the same, when it is known":               {"it is needed, and may be left", contextOfAPI, published, []string{"ns/", "ns/ctx"}},
+		"Groups that templates name":               {"any of a namespace, or any at all", groupsOf, computed, []string{"/", "far/", "ns/g"}},
+		"Secret that a template names":             {"any of the namespace", secretOfContext, keys, []string{"ns/"}},
+		"crossId that a template makes":            {"it isn't known yet", crossIDOfAPI, computed, []string{computedCrossID}},
+		"crossId that a template made":             {"the status tells it", crossIDOfAPI, published, []string{"known"}},
+		"deletion that nobody asked for":           {"most objects", deleting, api, nil},
+		"deletion that somebody asked for":         {"it may wait", deleting, deleted(api), []string{beingDeleted}},
+		"context of a Group that a template names": {"any of the namespace", contextOfGroup, group(new(to("", made)), ""), []string{"ns/"}},
+	} {
+		cases[name] = c
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -332,6 +366,24 @@ func TestReleases(t *testing.T) {
 			}
 		})
 	}
+	t.Run("where a template makes the name", func(t *testing.T) {
+		waiting, living := deleted(&v1alpha1.Group{ObjectMeta: named("ns", "waits")}), &v1alpha1.Group{ObjectMeta: named("ns", "lives")}
+		funcs := releases(groupsOf, population(t, waiting, living), newList[v1alpha1.GroupList])
+		queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+		defer queue.ShutDown()
+		before, after := api(made, "x"), api(made)
+		after.Status.ID = "another thing about it"
+		if e := (event.UpdateEvent{ObjectOld: before, ObjectNew: after}); passes.Update(e) {
+			funcs.Update(t.Context(), e, queue)
+		}
+		if diff := cmp.Diff([]string{"ns/waits", "ns/x"}, drained(queue)); diff != "" {
+			t.Errorf("whoever waits may be let go (-want +got):\n%s", diff)
+		}
+		funcs.Delete(t.Context(), event.DeleteEvent{Object: after}, queue)
+		if diff := cmp.Diff([]string{"ns/waits"}, drained(queue)); diff != "" {
+			t.Errorf("deleted (-want +got):\n%s", diff)
+		}
+	})
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer queue.ShutDown()
 	funcs.Create(t.Context(), event.CreateEvent{Object: api("x")}, queue)

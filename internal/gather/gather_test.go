@@ -135,11 +135,14 @@ func TestPlaceIsRememberedAsItIsCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := found.Config
-	lease := mapi.Lease{Name: "ns/ctx", Place: config.Place(), Scope: config.Scope}
+	lease := leaseFor(found.Config)
 	if got := gather.Place(*gather.RecordPlace(lease, false)); got != lease.Place {
 		t.Errorf("a place read back from a status is %v, was %v: every API would seem to have moved", got, lease.Place)
 	}
+}
+
+func leaseFor(config mapi.Config) mapi.Lease {
+	return mapi.Lease{Name: "ns/ctx", Place: config.Place(), Scope: config.Scope, Hidden: config.Hidden}
 }
 
 func sources(r client.Reader) gather.Sources {

@@ -70,7 +70,10 @@ func TestObjectsAreCountedByContextAndKind(t *testing.T) {
 	group.Spec.ContextRef, group.Status.ObservedGeneration, group.Status.Conditions = &v1alpha1.Reference{Name: "here"}, 1, conditions("Stalled")
 	shared := &v1alpha1.ApiResource{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "cache", UID: "r"}, Status: v1alpha1.ApiResourceStatus{Conditions: conditions("Ready")}}
 	notice := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "alerts", UID: "n"}, Status: v1alpha1.NotificationStatus{Conditions: conditions("Ready")}}
-	registry := register(listOf(newAPI("a", 2, "Ready"), newAPI("b", 2, "Ready"), elsewhere, unbound, managed, group, shared, notice), began)
+	byTemplate, unknown := newAPI("by-template", 2, "Ready"), newAPI("unknown", 2, "Stalled")
+	byTemplate.Spec.ContextRef, unknown.Spec.ContextRef = &v1alpha1.Reference{Name: "[[ a ]]"}, &v1alpha1.Reference{Namespace: "[[ b ]]", Name: "ctx"}
+	byTemplate.Status.Sync = &v1alpha1.SyncStatus{Place: &v1alpha1.Place{Context: "ns2/ctx"}}
+	registry := register(listOf(newAPI("a", 2, "Ready"), newAPI("b", 2, "Ready"), byTemplate, unknown, elsewhere, unbound, managed, group, shared, notice), began)
 	got := read(t, registry, "apisync_")
 	for series, count := range got {
 		if count == 0 {
@@ -79,8 +82,8 @@ func TestObjectsAreCountedByContextAndKind(t *testing.T) {
 	}
 	compare(t, got, map[string]float64{
 		`apisync_objects{context="ns/here",kind="ApiDefinition",state="ready"}`:     2,
-		`apisync_objects{context="ns2/ctx",kind="ApiDefinition",state="ready"}`:     1,
-		`apisync_objects{context="",kind="ApiDefinition",state="stalled"}`:          1,
+		`apisync_objects{context="ns2/ctx",kind="ApiDefinition",state="ready"}`:     2,
+		`apisync_objects{context="",kind="ApiDefinition",state="stalled"}`:          2,
 		`apisync_objects{context="ns/here",kind="ManagementContext",state="ready"}`: 1,
 		`apisync_objects{context="ns/here",kind="Group",state="stalled"}`:           1,
 		`apisync_objects{context="",kind="ApiResource",state="ready"}`:              1,

@@ -182,6 +182,37 @@ func TestTemplatingIsOff(t *testing.T) {
 	}
 }
 
+// Names that templates make lead to the same plans as written ones.
+func TestNamesByTemplate(t *testing.T) {
+	byTemplate := func(text string) string {
+		return replaced(t, text, "{name: ctx}", "{name: \"[[ configmap `conf/ctx` ]]\"}", "{ref: {name: store}}", "{ref: {name: \"[[ configmap `conf/store` ]]\"}}")
+	}
+	conf := replaced(t, referencesYAML, `size: "ten"`, `size: "ten", ctx: ctx, store: store`)
+	s := newScene(t)
+	report := s.plans(s.options(contextYAML, conf, byTemplate(usingYAML(t))))
+	if o := object(t, report, "ns/orders"); o.Verdict != plan.VerdictCreate || len(report.Contexts) != 1 || report.Contexts[0].Name != "ns/ctx" {
+		t.Errorf("%s, contexts %+v", o.Verdict, report.Contexts)
+	}
+	s.have(contextYAML, conf, byTemplate(usingYAML(t)))
+	s.have(replaced(t, contextYAML, "name: ctx}", "name: spare}"))
+	if report := s.plans(s.options(conf, byTemplate(usingYAML(t)))); report.ExitCode() != plan.ExitNothing || len(report.Contexts) != 1 {
+		t.Errorf("at rest: exit code %d, contexts %+v: the other one isn't needed", report.ExitCode(), report.Contexts)
+	}
+	for name, files := range map[string][]string{
+		"of a context":      {replaced(t, contextYAML, "environmentId: DEFAULT", "environmentId: REC2")},
+		"of an ApiResource": {replaced(t, document(t, "ApiResource"), "timeToLiveSeconds: 60", "timeToLiveSeconds: 90")},
+	} {
+		if o := object(t, s.plans(s.options(files...)), "ns/orders"); o.InFiles || !slices.Contains([]plan.Verdict{plan.VerdictUpdate, plan.VerdictMove}, o.Verdict) {
+			t.Errorf("%s: %s", name, o.Verdict)
+		}
+	}
+	options := s.options(document(t, "ApiResource"), replaced(t, document(t, "ApiResource"), "name: store}", "name: spare}"))
+	options.Delete = true
+	if notes := strings.Join(s.plans(options).Notes, "\n"); !strings.Contains(notes, "ApiResource ns/store would not be gone at once") || strings.Contains(notes, "ns/spare would not") {
+		t.Errorf("notes:\n%s", notes)
+	}
+}
+
 func TestContextsWithTemplates(t *testing.T) {
 	s := newScene(t)
 	templated := replaced(t, contextYAML, "environmentId: DEFAULT", "environmentId: \"[[ configmap `conf/env` ]]\"")
