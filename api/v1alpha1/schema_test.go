@@ -563,6 +563,7 @@ func TestNames(t *testing.T) {
 				{Name: "Ready", Path: ready + "status"}, {Name: "Reason", Path: ready + "reason"},
 				{Name: "Members", Path: ".status.members"}, {Name: "Context", Path: ".spec.contextRef.name"},
 				{Name: "Age", Path: ".metadata.creationTimestamp"},
+				{Name: "Drifted", Path: `.status.conditions[?(@.type=="Drifted")].status`, Wide: true},
 			},
 		},
 		{

@@ -329,7 +329,8 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 		decided.operation = OperationUpdate
 	}
 	found := result{policy: terms.policy, comparison: comparison, drift: decided.drift, corrects: decided.write}
-	a.notice(api, terms.Lease, &found)
+	count := drifts(a.meter(), terms.Name, kindAPIDefinition)
+	found.notice(api, "API "+api.Status.ID, count)
 	if decided.warning != "" {
 		found.warnings = append(found.warnings, decided.warning)
 	}
@@ -342,7 +343,7 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 		return found, err
 	}
 	found.done = fmt.Sprintf("Published API %s, since %s", api.Status.ID, decided.reason)
-	a.tellCorrection(terms.Lease, &found)
+	found.corrected(count)
 	return found, nil
 }
 
@@ -377,19 +378,6 @@ func (a *APIDefinitions) leaveAsIs(ctx context.Context, api *v1alpha1.ApiDefinit
 		return nil // the identity that the resource remembers must survive
 	}
 	return a.adopt(ctx, api, lease, want, seen)
-}
-
-// tellCorrection counts drift that was put right, or can't be.
-func (a *APIDefinitions) tellCorrection(lease mapi.Lease, found *result) {
-	if !found.drift.found() {
-		return
-	}
-	found.doneReason = "DriftCorrected"
-	event := DriftCorrected
-	if len(found.uncorrected()) > 0 {
-		event = DriftUncorrectable
-	}
-	a.meter().Drift(lease.Name, kindAPIDefinition, event)
 }
 
 func (a *APIDefinitions) meter() Meter {

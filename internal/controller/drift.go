@@ -10,13 +10,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/lifecycle"
-	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/model"
 )
 
@@ -123,7 +123,7 @@ func driftedFalse(reason, message string) metav1.Condition {
 }
 
 // drifted is the condition after a reconciliation that went well.
-func (r result) drifted(api *v1alpha1.ApiDefinition) metav1.Condition {
+func (r result) drifted(object lifecycle.Object) metav1.Condition {
 	switch {
 	case r.policy == v1alpha1.DriftPolicyOff:
 		return metav1.Condition{Type: v1alpha1.DriftedCondition, Status: metav1.ConditionUnknown}
@@ -135,7 +135,7 @@ func (r result) drifted(api *v1alpha1.ApiDefinition) metav1.Condition {
 		return driftedFalse(v1alpha1.DriftCorrectedReason, "put right: "+r.drift.text())
 	}
 	// At rest the last report stays, until the wanted state changes or what couldn't be corrected is gone.
-	if before := driftedBefore(api); before != nil && !r.wrote &&
+	if before := driftedBefore(object); before != nil && !r.wrote &&
 		(before.Reason == v1alpha1.DriftCorrectedReason || before.Reason == v1alpha1.DriftNotCorrectableReason && len(r.comparison.Differences) > 0) {
 		return *before
 	}
@@ -149,38 +149,52 @@ func (r result) uncorrected() []model.Difference {
 	})
 }
 
-func driftedBefore(api *v1alpha1.ApiDefinition) *metav1.Condition {
-	i := slices.IndexFunc(api.Status.Conditions, func(c metav1.Condition) bool { return c.Type == v1alpha1.DriftedCondition })
-	if i < 0 {
-		return nil
-	}
-	return &api.Status.Conditions[i]
+func driftedBefore(object lifecycle.Object) *metav1.Condition {
+	return meta.FindStatusCondition(object.GetConditions(), v1alpha1.DriftedCondition)
 }
 
 // isNews reports whether the condition on the object doesn't tell this drift yet: then there are an event and a count. A correction that
 // fails is tried again and again, but was noticed once.
-func isNews(api *v1alpha1.ApiDefinition, told metav1.Condition) bool {
-	before := driftedBefore(api)
+func isNews(object lifecycle.Object, told metav1.Condition) bool {
+	before := driftedBefore(object)
 	return before == nil || before.Status != metav1.ConditionTrue || before.Reason != told.Reason || before.Message != told.Message
 }
 
-// notice tells about drift before anything is done about it.
-func (a *APIDefinitions) notice(api *v1alpha1.ApiDefinition, lease mapi.Lease, found *result) {
-	if !found.drift.found() {
+// notice tells about drift before anything is done about it; count is told each event of it.
+func (r *result) notice(object lifecycle.Object, remote string, count func(event string)) {
+	if !r.drift.found() {
 		return
 	}
-	found.pending = driftedTrue(found.drift.reason(), found.drift.text())
-	if !found.corrects {
-		found.pending.Message = found.drift.left()
+	r.pending = driftedTrue(r.drift.reason(), r.drift.text())
+	if !r.corrects {
+		r.pending.Message = r.drift.left()
 	}
-	if !isNews(api, found.pending) {
+	if !isNews(object, r.pending) {
 		return
 	}
-	a.meter().Drift(lease.Name, kindAPIDefinition, found.drift.event())
-	if !found.corrects {
-		a.meter().Drift(lease.Name, kindAPIDefinition, DriftReported)
+	count(r.drift.event())
+	if !r.corrects {
+		count(DriftReported)
 	}
-	found.events = append(found.events, lifecycle.Event{
-		Type: corev1.EventTypeWarning, Reason: "DriftDetected", Action: "Compare", Note: "API " + api.Status.ID + ": " + found.pending.Message,
+	r.events = append(r.events, lifecycle.Event{
+		Type: corev1.EventTypeWarning, Reason: "DriftDetected", Action: "Compare", Note: remote + ": " + r.pending.Message,
 	})
+}
+
+// corrected tells that drift was put right, or can't be.
+func (r *result) corrected(count func(event string)) {
+	if !r.drift.found() {
+		return
+	}
+	r.doneReason = "DriftCorrected"
+	event := DriftCorrected
+	if len(r.uncorrected()) > 0 {
+		event = DriftUncorrectable
+	}
+	count(event)
+}
+
+// drifts counts events of drift of one kind, in one context.
+func drifts(meter Meter, contextName, kind string) func(event string) {
+	return func(event string) { meter.Drift(contextName, kind, event) }
 }

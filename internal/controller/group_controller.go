@@ -158,18 +158,27 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 		// What was written to the old place says nothing about the new one.
 		sync.Digest, sync.Unresolved = "", nil
 	}
-	reason, operation, err := g.why(ctx, group, store, policy, want, seen)
+	decided, err := g.decide(ctx, group, store, policy, want, seen)
 	if err != nil {
 		return lifecycle.Outcome{}, unseen{err}
 	}
-	if reason != "" {
+	found := result{policy: policy, drift: decided.drift, corrects: decided.writes(), comparison: decided.comparison}
+	count := drifts(g.meter(), lease.Name, kindGroup)
+	found.notice(group, "Group "+group.Status.ID, count)
+	switch {
+	case decided.writes():
 		err := g.apply(ctx, group, store, want)
-		g.meter().Operation(lease.Name, kindGroup, operation, err)
+		g.meter().Operation(lease.Name, kindGroup, decided.operation, err)
 		if err != nil {
-			return lifecycle.Outcome{}, err
+			return found.unfinished(), err
 		}
-		g.verify(ctx, group, store, want)
-	} else if seen.Exists {
+		found.wrote, found.comparison.Differences = true, g.verify(ctx, group, store, want)
+		found.done = fmt.Sprintf("Published group %s, since %s", group.Status.ID, decided.reason)
+		found.corrected(count)
+	case decided.drift.deleted:
+		return found.unfinished(), fault.New(fault.Terminal, ReasonDeletedElsewhere,
+			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
+	case seen.Exists:
 		group.Status.ID = seen.Ref.ID
 	}
 	digest, err := want.Digest(g.DigestKey)
@@ -178,76 +187,94 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 	}
 	syncOf(&group.Status.Sync).Digest = digest
 	group.Status.OrganizationID, group.Status.EnvironmentID = lease.Hidden.Show(lease.Info.OrganizationID), lease.Hidden.Show(lease.Info.EnvironmentID)
-	outcome := lifecycle.Outcome{Message: "In step with group " + group.Status.ID}
+	return g.outcome(group, want, found), severeRemarks(group.Status.Errors.Severe)
+}
+
+func (g *Groups) outcome(group *v1alpha1.Group, want model.Group, found result) lifecycle.Outcome {
+	outcome := lifecycle.Outcome{
+		Message: "In step with group " + group.Status.ID, Done: found.done, DoneReason: found.doneReason, Events: found.events,
+		Conditions: []metav1.Condition{found.drifted(group)},
+	}
+	if found.drift.found() && !found.wrote {
+		outcome.Message = "Published as group " + group.Status.ID + ", but " + found.drift.left()
+	}
 	if unresolved := group.Status.Sync.Unresolved; len(unresolved) > 0 {
 		outcome.Message += "; can't be changed by writing: " + naming(unresolved)
 	}
-	if reason != "" {
-		outcome.Done = fmt.Sprintf("Published group %s, since %s", group.Status.ID, reason)
-	}
 	if !want.KeyIsID {
-		outcome.Conditions = []metav1.Condition{{
+		outcome.Conditions = append(outcome.Conditions, metav1.Condition{
 			Type: v1alpha1.AutomationAPIManagedCondition, Status: metav1.ConditionTrue, Reason: v1alpha1.AutomationAPIManagedCondition,
-		}}
+		})
 	}
-	return outcome, severeRemarks(group.Status.Errors.Severe)
+	return outcome
 }
 
-// why gives the reason to write; none means that nothing is written.
-func (g *Groups) why(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], policy string, want model.Group, seen mapi.Observation) (reason, operation string, err error) {
+// groupDecision says whether to write a group, and why.
+type groupDecision struct {
+	// reason to write; without one nothing is written. operation is the kind of write.
+	reason, operation string
+	drift             drift
+	comparison        mapi.Comparison
+}
+
+func (d groupDecision) writes() bool { return d.reason != "" }
+
+func (g *Groups) decide(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], policy string, want model.Group, seen mapi.Observation) (groupDecision, error) {
 	digest, err := want.Digest(g.DigestKey)
 	if err != nil {
-		return "", "", fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
+		return groupDecision{}, fault.Wrap(fault.Terminal, fault.ReasonIllegalState, err)
 	}
 	sync := group.Status.Sync
-	known := sync != nil && model.Comparable(sync.Digest, g.DigestKey)
+	published := sync != nil && model.Comparable(sync.Digest, g.DigestKey)
 	switch {
-	case known && sync.Digest != digest:
-		return "the wanted state changed", OperationUpdate, nil
-	case known && policy == v1alpha1.DriftPolicyOff:
-		return "", "", nil
+	case published && sync.Digest != digest:
+		return groupDecision{reason: "the wanted state changed", operation: OperationUpdate}, nil
+	case published && policy == v1alpha1.DriftPolicyOff:
+		return groupDecision{}, nil
+	case !seen.Exists && !published:
+		return groupDecision{reason: "it doesn't exist yet", operation: OperationCreate}, nil
 	case !seen.Exists:
-		return whyMissing(known, policy, want)
+		return groupDecision{drift: drift{deleted: true}}.correcting(policy), nil
 	}
 	comparison, err := store.Compare(ctx, want, seen)
-	if err != nil {
-		return "", "", err
+	decided := groupDecision{comparison: comparison}
+	if err != nil || len(comparison.Differences) == 0 {
+		return decided, err
 	}
-	differing := comparison.Differences
-	if known {
-		differing = unexpected(differing, sync.Unresolved, true)
+	if !published {
+		decided.reason, decided.operation = "it differs from the wanted state in "+paths(comparison.Differences), OperationAdopt
+		return decided, nil
 	}
-	if len(differing) == 0 || known && policy == v1alpha1.DriftPolicyReport {
-		return "", "", nil
+	if decided.drift.fields = unexpected(comparison.Differences, sync.Unresolved, true); len(decided.drift.fields) == 0 {
+		return decided, nil
 	}
-	return "it differs from the wanted state in " + paths(differing), OperationCorrect, nil
+	return decided.correcting(policy), nil
+}
+
+// correcting applies the policy to drift.
+func (d groupDecision) correcting(policy string) groupDecision {
+	if policy != v1alpha1.DriftPolicyReport {
+		d.reason, d.operation = d.drift.text(), OperationCorrect
+	}
+	return d
 }
 
 // verify reads back what was written: what still differs can't be changed by writing, and must not be tried again and again. The
 // write is done, so a failure to read is no failure.
-func (g *Groups) verify(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) {
+func (g *Groups) verify(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) []model.Difference {
 	sync := syncOf(&group.Status.Sync)
 	sync.Unresolved = nil
 	want.Reported = group.Status.Errors.Warning
 	seen, err := store.Observe(ctx, refOf(want))
 	if err != nil || !seen.Exists {
-		return
+		return nil
 	}
-	if comparison, err := store.Compare(ctx, want, seen); err == nil && len(comparison.Differences) > 0 {
-		sync.Unresolved = model.Paths(comparison.Differences)
+	comparison, err := store.Compare(ctx, want, seen)
+	if err != nil || len(comparison.Differences) == 0 {
+		return nil
 	}
-}
-
-// whyMissing is met when there is no remote group; published tells whether there was one.
-func whyMissing(published bool, policy string, want model.Group) (reason, operation string, err error) {
-	switch {
-	case !published:
-		return "it doesn't exist yet", OperationCreate, nil
-	case policy == v1alpha1.DriftPolicyReport:
-		return "", "", fault.New(fault.Terminal, ReasonDeletedElsewhere,
-			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
-	}
-	return "it was deleted elsewhere", OperationCorrect, nil
+	sync.Unresolved = model.Paths(comparison.Differences)
+	return comparison.Differences
 }
 
 // apply stores the key first: after a crash, it is how the group remembers what it may have made.

@@ -78,7 +78,9 @@ func TestGroupIsCreated(t *testing.T) {
 	if remote.HRID != "shop-crew" || !remote.NotifyMembers || remote.Members["api1"]["API"] != "OWNER" || len(remote.Members) != 2 {
 		t.Errorf("there it is %+v", remote)
 	}
-	want := map[string]string{"Ready": "True/Synchronized", "Accepted": "True/Accepted", "ResolvedRefs": "True/ResolvedRefs", "AutomationAPIManaged": managedByKey}
+	want := map[string]string{
+		"Ready": "True/Synchronized", "Accepted": "True/Accepted", "ResolvedRefs": "True/ResolvedRefs", "AutomationAPIManaged": managedByKey, "Drifted": "False/InStep",
+	}
 	if diff := cmp.Diff(want, verdicts(group)); diff != "" || messageOf(group, v1alpha1.ReadyCondition) != "In step with group "+remote.ID {
 		t.Errorf("%q, conditions in GKO's words (-want +got):\n%s", messageOf(group, v1alpha1.ReadyCondition), diff)
 	}
@@ -133,17 +135,43 @@ func TestGroupFollows(t *testing.T) {
 		told   string
 		after  string // what it is called there; empty: gone
 		ready  string
+		drift  string
 	}{
-		"the spec changed":       {"it is published", "", func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.Name = "New" }) }, 1, "since the wanted state changed", "New", "True/Synchronized"},
-		"a member changed":       {"it is published", "", func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.Members = g.Spec.Members[:1] }) }, 1, "since the wanted state changed", "Crew", "True/Synchronized"},
-		"renamed by hand":        {"it is put right, and the field is named", "", renamed, 1, "since it differs from the wanted state in name", "Crew", "True/Synchronized"},
-		"a member by hand":       {"the same", "", byHand(func(g *simulator.GroupState) { g.Members["guest"] = map[string]string{"API": "USER"} }), 1, "members[guest]", "Crew", "True/Synchronized"},
-		"deleted by hand":        {"it comes back under its id", "", deleted, 1, "since it was deleted elsewhere", "Crew", "True/Synchronized"},
-		"renamed, to be left":    {"a person wants it left", v1alpha1.DriftPolicyReport, renamed, 0, "", "by hand", "True/Synchronized"},
-		"deleted, to be left":    {"a person is told", v1alpha1.DriftPolicyReport, deleted, 0, "", "", "False/DeletedElsewhere"},
-		"renamed, not looked at": {"nobody wants to know", v1alpha1.DriftPolicyOff, renamed, 0, "", "by hand", "True/Synchronized"},
-		"deleted, not looked at": {"nobody wants to know", v1alpha1.DriftPolicyOff, deleted, 0, "", "", "True/Synchronized"},
-		"changed, to be left":    {"what a person changes here is published under every policy", v1alpha1.DriftPolicyOff, func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.Name = "New" }) }, 1, "since the wanted state changed", "New", "True/Synchronized"},
+		"the spec changed": {
+			"it is published", "", func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.Name = "New" }) },
+			1, "UpdateSucceeded Published group ID, since the wanted state changed", "New", "True/Synchronized", "False/InStep",
+		},
+		"a member changed": {
+			"it is published", "", func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.Members = g.Spec.Members[:1] }) },
+			1, "UpdateSucceeded Published group ID, since the wanted state changed", "Crew", "True/Synchronized", "False/InStep",
+		},
+		"renamed by hand": {
+			"it is put right, and the field is named", "", renamed,
+			1, "DriftCorrected Published group ID, since it was edited elsewhere: name", "Crew", "True/Synchronized", "False/Corrected",
+		},
+		"a member by hand": {
+			"the same", "", byHand(func(g *simulator.GroupState) { g.Members["guest"] = map[string]string{"API": "USER"} }),
+			1, "DriftDetected Group ID: it was edited elsewhere: members[guest]", "Crew", "True/Synchronized", "False/Corrected",
+		},
+		"deleted by hand": {
+			"it comes back under its id", "", deleted,
+			1, "DriftCorrected Published group ID, since it was deleted elsewhere", "Crew", "True/Synchronized", "False/Corrected",
+		},
+		"renamed, to be left": {
+			"a person wants it left, and is told", v1alpha1.DriftPolicyReport, renamed,
+			0, "DriftDetected Group ID: it was edited elsewhere: name; it is left so", "by hand", "True/Synchronized", "True/Edited",
+		},
+		"deleted, to be left": {
+			"a person is told", v1alpha1.DriftPolicyReport, deleted,
+			0, "DriftDetected Group ID: it was deleted elsewhere", "", "False/DeletedElsewhere", "True/Deleted",
+		},
+		"renamed, not looked at": {"nobody wants to know", v1alpha1.DriftPolicyOff, renamed, 0, "", "by hand", "True/Synchronized", ""},
+		"deleted, not looked at": {"nobody wants to know", v1alpha1.DriftPolicyOff, deleted, 0, "", "", "True/Synchronized", ""},
+		"changed, to be left": {
+			"what a person changes here is published under every policy", v1alpha1.DriftPolicyOff,
+			func(s *site) { s.editGroup(func(g *v1alpha1.Group) { g.Spec.Name = "New" }) },
+			1, "UpdateSucceeded Published group ID, since the wanted state changed", "New", "True/Synchronized", "",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -156,11 +184,11 @@ func TestGroupFollows(t *testing.T) {
 			s.forget()
 			s.lookAtGroup("crew")
 			group := s.group("crew")
-			if len(s.writes()) != c.writes || verdicts(group)["Ready"] != c.ready || verdicts(group)["AutomationAPIManaged"] != managedByKey {
-				t.Errorf("writes %v, %v: %s", s.writes(), verdicts(group), c.why)
+			if got := verdicts(group); len(s.writes()) != c.writes || got["Ready"] != c.ready || got["Drifted"] != c.drift || got["AutomationAPIManaged"] != managedByKey {
+				t.Errorf("writes %v, %v: %s", s.writes(), got, c.why)
 			}
-			if c.told != "" && !isTold(s.told.events, "UpdateSucceeded", c.told) {
-				t.Errorf("events %v, want %q: %s", s.told.events, c.told, c.why)
+			if told := strings.ReplaceAll(c.told, "ID", id); told != "" && !isTold(s.told.events, told) {
+				t.Errorf("events %v, want %q: %s", s.told.events, told, c.why)
 			}
 			if remote := s.remote(c.after); (remote != nil) != (c.after != "") || remote != nil && remote.ID != id || group.Status.ID != id {
 				t.Errorf("there it is %+v, here its id is %s, was %s: %s", remote, group.Status.ID, id, c.why)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -118,7 +119,7 @@ func TestWhatObjectsReferTo(t *testing.T) {
 	published := computed.DeepCopy()
 	published.Status.Sync, published.Status.CrossID = settled.Status.Sync, "known"
 	keys := &v1alpha1.ManagementContext{ObjectMeta: named("ns", "ctx"), Spec: v1alpha1.ManagementContextSpec{Auth: &v1alpha1.Auth{SecretRef: new(to("", made))}}}
-	for name, c := range map[string]struct {
+	maps.Copy(cases, map[string]struct {
 		why    string
 		values client.IndexerFunc
 		object client.Object
@@ -133,9 +134,7 @@ func TestWhatObjectsReferTo(t *testing.T) {
 		"deletion that nobody asked for":           {"most objects", deleting, api, nil},
 		"deletion that somebody asked for":         {"it may wait", deleting, deleted(api), []string{beingDeleted}},
 		"context of a Group that a template names": {"any of the namespace", contextOfGroup, group(new(to("", made)), ""), []string{"ns/"}},
-	} {
-		cases[name] = c
-	}
+	})
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, c.values(c.object)); diff != "" {

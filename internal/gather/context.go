@@ -123,10 +123,8 @@ func address(managed *v1alpha1.ManagementContext, spec *v1alpha1.ManagementConte
 // PlaceOf is where a context leads to, and false when that can't be told without looking up what it refers to.
 func PlaceOf(managed *v1alpha1.ManagementContext) (mapi.Place, bool) {
 	spec := &managed.Spec
-	for _, text := range []string{spec.BaseUrl, spec.OrganizationID, spec.EnvironmentID} {
-		if template.In(text) {
-			return mapi.Place{}, false
-		}
+	if slices.ContainsFunc([]string{spec.BaseUrl, spec.OrganizationID, spec.EnvironmentID}, template.In) {
+		return mapi.Place{}, false
 	}
 	return address(managed, spec).Place(), !isCloud(spec)
 }

@@ -342,7 +342,9 @@ var _ = Describe("Groups", Ordered, ContinueOnFailure, func() {
 		s.annotate(ctx, group, v1alpha1.ReconcileAtAnnotation, "now")
 		Eventually(func() string { return s.sim.Groups()[0].Name }).Should(Equal("crew"))
 		Expect(s.sim.Groups()[0].Members).To(HaveKey("admin"))
-		Eventually(func() []string { return s.events(ctx, "crew") }).Should(ContainElement(And(ContainSubstring("name"), ContainSubstring("differs"))))
+		Eventually(func() []string { return s.events(ctx, "crew") }).Should(ContainElement(
+			HavePrefix("Normal DriftCorrected: Published group " + remote.ID + ", since it was edited elsewhere: members[admin], name")))
+		Expect(s.conditionOf(ctx, group, v1alpha1.DriftedCondition).Reason).To(Equal(v1alpha1.DriftCorrectedReason))
 		Expect(strings.Join(s.events(ctx, "crew"), "\n")).NotTo(ContainSubstring("scribbled"))
 
 		By("deleting it by hand, and asking for a look")
