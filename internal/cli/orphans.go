@@ -26,6 +26,7 @@ type audit struct {
 	program    Program
 	connection *connection
 	clusterID  func() (string, error)
+	templating func() (bool, error)
 	reach      func() (Reach, error)
 	format     *string
 
@@ -45,6 +46,7 @@ func newOrphans(p Program) *cobra.Command {
 	command.ValidArgsFunction = cobra.NoFileCompletions
 	run := &audit{program: p, connection: connect(p, command)}
 	run.clusterID = p.ClusterID(command.Flags())
+	run.templating = p.Templating(command.Flags())
 	run.reach = p.Reach(command.Flags())
 	run.format = formatFlag(command, formatText, formatJSON, formatYAML)
 	set := command.Flags()
@@ -76,6 +78,9 @@ func (a *audit) options(names []string) (orphan.Options, error) {
 	}
 	if options.ClusterID == "" {
 		return options, errors.New("without a cluster id no API is marked, and nobody can tell whose it is; name the operator's with --cluster-id (CLUSTER_ID)")
+	}
+	if options.Templating, err = a.templating(); err != nil {
+		return options, err
 	}
 	if options.Contexts, err = a.contexts(names); err != nil {
 		return options, err

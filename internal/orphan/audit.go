@@ -38,6 +38,9 @@ type Options struct {
 	// Unproven lets Remove go on when none of the marked APIs belongs to a resource of the cluster.
 	Unproven bool
 
+	// Templating says whether the templates of contexts are rendered, as in gather.Sources.
+	Templating bool
+
 	// Registry has the back ends, and Transport gives the round tripper for a context's requests.
 	Registry  mapi.Registry
 	Transport func(contextName string) http.RoundTripper
@@ -131,7 +134,7 @@ func (a *auditor) known(ctx context.Context) (Known, error) {
 
 // sources look up what contexts refer to.
 func (a *auditor) sources() gather.Sources {
-	return gather.Sources{Reader: a.Cluster, Live: a.Cluster, Templating: true}
+	return gather.Sources{Reader: a.Cluster, Live: a.Cluster, Templating: a.Templating}
 }
 
 // placeOf is where a context leads to; a place of its own when that can't be told, which its reading then explains.

@@ -52,7 +52,7 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{t: t, sim: sim, url: server.URL, cluster: fake.NewClientBuilder().WithScheme(scheme).Build()}
 	b.options = orphan.Options{
-		Cluster: b.cluster, ClusterID: "east",
+		Cluster: b.cluster, ClusterID: "east", Templating: true,
 		Registry:  mapi.Registry{mapi.DefaultType: gravitee.New(gravitee.Options{})},
 		Transport: func(string) http.RoundTripper { return http.DefaultTransport },
 	}
@@ -216,6 +216,11 @@ func TestAuditThroughATemplate(t *testing.T) {
 	}
 	if !strings.Contains(text.String(), "ConfigMap ns/gone doesn't exist") {
 		t.Errorf("it isn't said what is missing:\n%s", text.String())
+	}
+	b.options.Templating = false
+	text.Reset()
+	if report = b.audit(); report.Text(&text) != nil || len(report.Places) != 3 || strings.Contains(text.String(), "ns/gone") {
+		t.Errorf("addresses aren't taken as they are:\n%s", text.String())
 	}
 }
 
