@@ -44,7 +44,7 @@ func TestEachCommandHasItsOwnFlags(t *testing.T) {
 			"all", "cluster-id", "color", "concurrency", "context", "delete", "filename", "kubeconfig", "kustomize", "namespace", "namespaces", "no-cluster", "no-dry-run",
 			"operator-namespace", "output", "prune", "recursive", "selector", "templating", "verbose")},
 		"orphans": {[]string{"orphans"}, append(http,
-			"cluster-id", "concurrency", "context", "delete", "kubeconfig", "namespace", "output", "unproven", "yes")},
+			"cluster-id", "concurrency", "context", "delete", "kubeconfig", "namespace", "output", "templating", "unproven", "yes")},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

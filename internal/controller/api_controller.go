@@ -248,6 +248,7 @@ func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.Api
 	sync.Digest, sync.Marker, sync.Unresolved = "", "", nil
 	found, err := a.reconcile(ctx, api, terms)
 	if err != nil {
+		found.warnings = before
 		return found, err
 	}
 	after, err := a.leaveAfter(ctx, api, terms.Lease, old)
@@ -281,7 +282,7 @@ type result struct {
 
 // unfinished is what remains to be told when the reconciliation failed.
 func (r result) unfinished() lifecycle.Outcome {
-	outcome := lifecycle.Outcome{Events: r.events}
+	outcome := lifecycle.Outcome{Events: r.events, Warnings: r.warnings}
 	if r.pending.Type != "" {
 		outcome.Conditions = []metav1.Condition{r.pending}
 	}
@@ -660,32 +661,53 @@ func (a *APIDefinitions) twins(ctx context.Context, api *v1alpha1.ApiDefinition,
 	names := a.Sources.Names()
 	var twins []v1alpha1.ApiDefinition
 	for i := range same {
-		other := withNames(ctx, names, &same[i])
-		if other.UID != api.UID && other.Spec.ContextRef != nil && translate.CrossID(other) == crossID && a.samePlace(ctx, other, lease) {
-			twins = append(twins, *other)
+		other := &same[i]
+		if other.UID == api.UID || other.Spec.ContextRef == nil || !mayBecome(translate.CrossID(other), crossID) {
+			continue
+		}
+		if !isComputed(specContext(other)) && !a.samePlace(ctx, other, lease) {
+			continue // told before anything is rendered: there may be thousands
+		}
+		named, err := withNames(ctx, names, other)
+		if err != nil {
+			return nil, err
+		}
+		if translate.CrossID(named) == crossID && a.samePlace(ctx, named, lease) {
+			twins = append(twins, *named)
 		}
 	}
 	return twins, nil
 }
 
-// withNames is an API with its names rendered; as it is when they can't be, since then nothing of it is published for now.
-func withNames(ctx context.Context, names *gather.Names, api *v1alpha1.ApiDefinition) *v1alpha1.ApiDefinition {
+// mayBecome reports whether a text with templates may become another one, by what stands before the first and behind the last of them.
+func mayBecome(text, other string) bool {
+	before, _, isTemplate := strings.Cut(text, "[[")
+	if !isTemplate {
+		return text == other
+	}
+	after := text[strings.LastIndex(text, "]")+1:]
+	return strings.HasPrefix(other, strings.TrimSpace(before)) && strings.HasSuffix(other, strings.TrimSpace(after))
+}
+
+// withNames is an API with its names rendered, as far as that can be done. An error means that another try may do more.
+func withNames(ctx context.Context, names *gather.Names, api *v1alpha1.ApiDefinition) (*v1alpha1.ApiDefinition, error) {
 	if !template.In(translate.CrossID(api)) && !isComputed(specContext(api)) {
-		return api
+		return api, nil
 	}
 	rendered, err := names.Of(ctx, api)
-	if found, ok := rendered.(*v1alpha1.ApiDefinition); ok && err == nil {
-		return found
+	if err != nil && fault.KindOf(err) == fault.Transient {
+		return api, err
 	}
-	return api
+	found, _ := rendered.(*v1alpha1.ApiDefinition)
+	return found, nil
 }
 
 func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
-	if other.Status.Sync != nil && other.Status.Sync.Place != nil && gather.Place(*other.Status.Sync.Place) == lease.Place {
+	if other.Status.Sync != nil && other.Status.Sync.Place != nil && gather.Place(*other.Status.Sync.Place).Is(lease.Place) {
 		return true // also while it is about to move away
 	}
 	managed, err := gather.Context(ctx, a.Client, *other.Spec.ContextRef, other.Namespace)
-	return err == nil && a.placeOf(ctx, managed) == lease.Place
+	return err == nil && a.placeOf(ctx, managed).Is(lease.Place)
 }
 
 // placeOf is where a context leads to; the zero value when that can't be told.

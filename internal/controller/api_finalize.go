@@ -31,7 +31,9 @@ func (a *APIDefinitions) Finalize(ctx context.Context, api *v1alpha1.ApiDefiniti
 		api = found.Object
 	} else {
 		// What can't be looked up any more isn't needed for a deletion, except for the way there.
-		api = withNames(ctx, names, api)
+		if api, err = withNames(ctx, names, api); err != nil {
+			return "", err
+		}
 	}
 	clean := func(text string) string { return names.Redact(found.Redact(text)) }
 	parting, err := a.finalize(ctx, api)

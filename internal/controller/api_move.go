@@ -8,8 +8,6 @@ import (
 	"context"
 	"fmt"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/gather"
@@ -34,7 +32,7 @@ type origin struct {
 // movedFrom tells where the API was published last, if that is elsewhere than lease leads to.
 func movedFrom(api *v1alpha1.ApiDefinition, lease mapi.Lease) (origin, bool) {
 	old, recorded := recordedOrigin(api)
-	return old, recorded && old.place != lease.Place
+	return old, recorded && !old.place.Is(lease.Place)
 }
 
 // recordedOrigin tells where the API was published last.
@@ -124,8 +122,8 @@ func (a *APIDefinitions) withdrawFrom(ctx context.Context, api *v1alpha1.ApiDefi
 	if kind := fault.KindOf(err); kind == fault.Transient || kind == fault.Waiting {
 		return "", err
 	}
-	return farewell(fmt.Sprintf("API %s was left behind at %s (%s), where it was published before: %v; delete it there by hand",
-		old.id, old.place.BaseURL, old.place.Scope, err)), nil
+	return farewell(fmt.Sprintf("API %s was left behind at %s (%s), where it was published before: %v; "+
+		"delete it there by hand, unless it is the same installation under another address", old.id, old.place.BaseURL, old.place.Scope, err)), nil
 }
 
 // withdrawLeft deletes the API at its old place, unless it is the one that was written to the new place.
@@ -147,15 +145,26 @@ func (a *APIDefinitions) isOne(ctx context.Context, api *v1alpha1.ApiDefinition,
 	if old.arrived == nil || api.Status.ID != old.id {
 		return false, nil
 	}
-	there, err := lease.Client.APIs().Observe(ctx, mapi.Ref{ID: old.id})
+	look := func(at mapi.Lease) (mapi.Observation, error) {
+		return at.Client.APIs().Observe(ctx, mapi.Ref{ID: old.id})
+	}
+	there, err := look(lease)
 	if err != nil || !there.Exists {
 		return false, err
 	}
-	here, err := old.arrived.Client.APIs().Observe(ctx, mapi.Ref{ID: old.id})
+	here, err := look(*old.arrived)
 	if err != nil {
 		return false, fault.New(fault.Transient, fault.ReasonOf(err), "reading back: %w", err)
 	}
-	return here.Exists && here.Marker == there.Marker, nil
+	if here.Marker == there.Marker {
+		return here.Exists, nil
+	}
+	// Somebody may have written between both looks.
+	again, err := look(lease)
+	if err == nil && again.Marker != there.Marker {
+		err = fault.New(fault.Transient, fault.ReasonUnreachable, "it was written to meanwhile")
+	}
+	return false, err
 }
 
 // reach finds a client for a place that the API leaves: one that leads there, then the context that it was
@@ -185,13 +194,11 @@ func errNoWay() error {
 
 // contextThrough is the context that the API was published through, if it still leads to that place.
 func (a *APIDefinitions) contextThrough(ctx context.Context, old origin) (*v1alpha1.ManagementContext, bool) {
-	var managed v1alpha1.ManagementContext
-	var key client.ObjectKey
-	key.Namespace, key.Name = SplitName(old.recorded.Context)
-	if key.Name == "" || a.Client.Get(ctx, key, &managed) != nil {
+	managed, err := contextNamed(ctx, a.Client, old.recorded.Context)
+	if err != nil {
 		return nil, false
 	}
-	return &managed, a.placeOf(ctx, &managed) == old.place
+	return managed, a.placeOf(ctx, managed).Is(old.place)
 }
 
 func (a *APIDefinitions) recordPlace(api *v1alpha1.ApiDefinition, terms terms) {

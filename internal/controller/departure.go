@@ -4,10 +4,12 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
@@ -23,6 +25,25 @@ const goneForGood = time.Minute
 type departure struct {
 	pool *mapi.Pool
 	now  func() time.Time
+}
+
+// contextNamed is the ManagementContext that a status remembers: by namespace/name, or by what stands for that. Errors are those of
+// gather.Context.
+func contextNamed(ctx context.Context, reader client.Reader, recorded string) (*v1alpha1.ManagementContext, error) {
+	if !mapi.IsStandIn(recorded) {
+		namespace, name := SplitName(recorded)
+		return gather.Context(ctx, reader, v1alpha1.Reference{Namespace: namespace, Name: name}, namespace)
+	}
+	var contexts v1alpha1.ManagementContextList
+	if err := reader.List(ctx, &contexts); err != nil {
+		return nil, fmt.Errorf("listing ManagementContexts: %w", err)
+	}
+	for i := range contexts.Items {
+		if mapi.StandIn(client.ObjectKeyFromObject(&contexts.Items[i]).String()) == recorded {
+			return &contexts.Items[i], nil
+		}
+	}
+	return nil, fault.New(fault.Waiting, fault.ReasonReference, "the ManagementContext that it was published through doesn't exist any more")
 }
 
 // leaseOf borrows the client of a context, also when the context isn't ready any more. why is the reason when the way to the management

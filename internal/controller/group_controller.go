@@ -154,7 +154,7 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 	if err != nil {
 		return lifecycle.Outcome{}, unseen{err}
 	}
-	if sync := group.Status.Sync; sync != nil && sync.Place != nil && gather.Place(*sync.Place) != lease.Place {
+	if sync := group.Status.Sync; sync != nil && sync.Place != nil && !gather.Place(*sync.Place).Is(lease.Place) {
 		// What was written to the old place says nothing about the new one.
 		sync.Digest, sync.Unresolved = "", nil
 	}
@@ -295,7 +295,7 @@ func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.St
 // leaveOldPlace removes the group from where it was published before its context led elsewhere. What can't be reached is named.
 func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, managed *v1alpha1.ManagementContext, lease mapi.Lease) []string {
 	sync := group.Status.Sync
-	if sync == nil || sync.Place == nil || gather.Place(*sync.Place) == lease.Place {
+	if sync == nil || sync.Place == nil || gather.Place(*sync.Place).Is(lease.Place) {
 		return nil
 	}
 	why := ""
@@ -366,8 +366,12 @@ func (g *Groups) Finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 	found, err := g.Sources.Group(ctx, group)
 	if err == nil {
 		complete.Spec = found.Spec
-	} else if named, err := names.Of(ctx, group); err == nil {
+	} else {
 		// What can't be looked up any more isn't needed for a deletion, except for the way there.
+		named, err := names.Of(ctx, group)
+		if err != nil && fault.KindOf(err) == fault.Transient {
+			return "", err
+		}
 		complete, _ = named.(*v1alpha1.Group)
 	}
 	clean := func(text string) string { return names.Redact(found.Redact(text)) }
@@ -425,7 +429,7 @@ func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id
 	if err != nil || why != "" {
 		return mapi.Lease{}, leftGroup(id, why), err
 	}
-	if sync := group.Status.Sync; sync != nil && sync.Place != nil && gather.Place(*sync.Place) != lease.Place {
+	if sync := group.Status.Sync; sync != nil && sync.Place != nil && !gather.Place(*sync.Place).Is(lease.Place) {
 		if lease, reachable = g.reach(ctx, managed, lease, *sync.Place); !reachable {
 			return mapi.Lease{}, leftGroup(id, "since no ManagementContext leads to "+sync.Place.BaseURL+" any more"), nil
 		}
@@ -437,8 +441,7 @@ func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id
 func (g *Groups) contextOf(ctx context.Context, group *v1alpha1.Group) (*v1alpha1.ManagementContext, error) {
 	managed, err := gather.Context(ctx, g.Client, *group.Spec.ContextRef, group.Namespace)
 	if sync := group.Status.Sync; errors.Is(err, fault.Waiting) && sync != nil && sync.Place != nil && sync.Place.Context != "" {
-		namespace, name := SplitName(sync.Place.Context)
-		return gather.Context(ctx, g.Client, v1alpha1.Reference{Namespace: namespace, Name: name}, group.Namespace)
+		return contextNamed(ctx, g.Client, sync.Place.Context)
 	}
 	return managed, err
 }

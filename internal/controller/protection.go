@@ -99,19 +99,25 @@ func groupsOfNotifications() reference {
 // of are the objects that refer to key: those whose references are written down, and those whose templates make them, if they come to
 // key. An error means that another try may tell.
 func (p protection) of(ctx context.Context, by reference, key string) (uses, error) {
-	values := possible(key)
-	found := uses{keys: p.by(ctx, by.list(), by.index, values[0])}
-	for _, computed := range values[1:] {
+	var found uses
+	known := map[client.ObjectKey]bool{}
+	for _, value := range certain(key) {
+		for _, user := range p.by(ctx, by.list(), by.index, value) {
+			known[user] = true
+			found.keys = append(found.keys, user)
+		}
+	}
+	for _, computed := range uncertain(key) {
 		list := by.list()
 		if err := p.reader.List(ctx, list, client.MatchingFields{by.index: computed}, client.UnsafeDisableDeepCopy); err != nil {
 			return uses{}, err //nolint:wrapcheck // The cache answers from memory; it only fails while it shuts down.
 		}
 		err := meta.EachListItem(list, func(item runtime.Object) error {
 			object, _ := item.(client.Object)
-			if object == nil || slices.Contains(found.keys, client.ObjectKeyFromObject(object)) {
+			if object == nil || known[client.ObjectKeyFromObject(object)] {
 				return nil
 			}
-			found.computed = true
+			known[client.ObjectKeyFromObject(object)], found.computed = true, true
 			return p.judge(ctx, &found, by, object, key)
 		})
 		if err != nil {
@@ -125,15 +131,24 @@ func (p protection) of(ctx context.Context, by reference, key string) (uses, err
 // it was published: that must not lose what it needs.
 func (p protection) judge(ctx context.Context, found *uses, by reference, object client.Object, key string) error {
 	named, err := p.names.Of(ctx, object)
+	values := by.values(named)
+	may := func(value string) bool { return slices.Contains(uncertain(key), value) }
 	switch {
-	case fault.KindOf(err) == fault.Transient && err != nil:
-		return err
-	case err == nil && slices.Contains(by.values(named), key):
+	case slices.Contains(values, key):
 		found.keys = append(found.keys, client.ObjectKeyFromObject(object))
-	case err != nil && isPublished(object):
+	case !slices.ContainsFunc(values, may):
+		// What couldn't be rendered, if anything, is another reference.
+	case err != nil && fault.KindOf(err) == fault.Transient:
+		return err
+	case isPublished(object) && !isKnown(by, object):
 		found.doubtful = append(found.doubtful, client.ObjectKeyFromObject(object))
 	}
 	return nil
+}
+
+// isKnown is met when a status remembers what is needed: the context that an object was published through.
+func isKnown(by reference, object client.Object) bool {
+	return by.index == indexContext && slices.ContainsFunc(by.values(object), func(value string) bool { return !isComputed(value) })
 }
 
 // isPublished reports whether something outside the cluster may come from an object.
@@ -144,7 +159,7 @@ func isPublished(object client.Object) bool {
 	case *v1alpha1.Group:
 		return object.Status.ID != "" || claimedKey(object) != ""
 	}
-	return true // a Notification: the APIs that name it are what is published
+	return true // a Notification: what is published are the APIs that name it, see named
 }
 
 // ofGroup are the APIs that need a Group, themselves or through a Notification, and the Notifications that name it.
@@ -155,14 +170,31 @@ func (p protection) ofGroup(ctx context.Context, key string) (apis, notification
 	if notifications, err = p.of(ctx, groupsOfNotifications(), key); err != nil {
 		return uses{}, uses{}, err
 	}
-	for _, notification := range slices.Concat(notifications.keys, notifications.doubtful) {
+	apis.computed = apis.computed || notifications.computed
+	for _, notification := range notifications.keys {
 		through, err := p.of(ctx, notificationsOfAPIs(), notification.String())
 		if err != nil {
 			return uses{}, uses{}, err
 		}
 		apis.add(through)
 	}
-	return apis, notifications, nil
+	notifications.doubtful, err = p.named(ctx, notifications.doubtful)
+	return apis, notifications, err
+}
+
+// named are those of the Notifications that any API names: without one nothing of them is published.
+func (p protection) named(ctx context.Context, notifications []client.ObjectKey) ([]client.ObjectKey, error) {
+	var found []client.ObjectKey
+	for _, notification := range notifications {
+		through, err := p.of(ctx, notificationsOfAPIs(), notification.String())
+		if err != nil {
+			return nil, err
+		}
+		if len(through.keys)+len(through.doubtful) > 0 {
+			found = append(found, notification)
+		}
+	}
+	return found, nil
 }
 
 // NeededBy names the objects that keep an ApiResource, Group or Notification from being deleted; Notifications with their kind.

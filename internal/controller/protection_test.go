@@ -71,7 +71,17 @@ func TestWhatKeepsAnObjectFromBeingDeleted(t *testing.T) {
 				spec.NotificationsRefs = []v1alpha1.Reference{to("", made)}
 			}), namesConfigMap("shop", "console"),
 		}, &v1alpha1.Group{}, []string{"shop/a", "Notification shop/console"}},
-		"a Group of a Notification that can't be rendered": {"APIs that name it are published", []client.Object{crews(missing)}, &v1alpha1.Group{}, []string{"Notification shop/console (perhaps: its templates can't be rendered)"}},
+		"a Group of a Notification that can't be rendered": {"an API that names it may be published", []client.Object{
+			crews(missing), apiOf("shop", "a", func(spec *v1alpha1.ApiDefinitionSpec) {
+				spec.NotificationsRefs = []v1alpha1.Reference{to("", "console")}
+			}),
+		}, &v1alpha1.Group{}, []string{"Notification shop/console (perhaps: its templates can't be rendered)"}},
+		"a Group of one that nobody names": {"nothing of it is published", []client.Object{crews(missing)}, &v1alpha1.Group{}, nil},
+		"another reference is unknown": {"that says nothing of this one", []client.Object{func() client.Object {
+			api := userOf("shop", "a", missing, "id")
+			api.Spec.Resources[0].Ref.Name = "other"
+			return api
+		}()}, &v1alpha1.ApiResource{}, nil},
 		"a context": {"nothing else asks for it here", []client.Object{userOf("shop", "a", "it", "")}, &v1alpha1.ManagementContext{}, nil},
 	}
 	for name, c := range cases {
@@ -96,10 +106,15 @@ func TestWhatKeepsAContext(t *testing.T) {
 	published.Status.Sync = &v1alpha1.SyncStatus{Place: &v1alpha1.Place{Context: "shop/it"}}
 	crew := &v1alpha1.Group{ObjectMeta: named("shop", "crew"), Spec: v1alpha1.GroupSpec{ContextRef: new(to("", made))}}
 	managed := &v1alpha1.ManagementContext{ObjectMeta: named("shop", "it")}
-	reader := population(t, published, crew, userOf("shop", "names", made, ""), userOf("shop", "other", "other", "id"), managed, namesConfigMap("shop", "it"))
+	elsewhere := userOf("tenant", "elsewhere", "x", "id")
+	elsewhere.Spec.ContextRef = new(to(`[[ configmap "nowhere/name" ]]`, "it"))
+	elsewhere.Status.Sync = &v1alpha1.SyncStatus{Place: &v1alpha1.Place{Context: "tenant/ctx"}}
+	hidden := userOf("shop", "hidden", `[[ configmap "nowhere/name" ]]`, "id")
+	hidden.Status.Sync = &v1alpha1.SyncStatus{Place: &v1alpha1.Place{Context: mapi.StandIn("shop/it")}}
+	reader := population(t, published, crew, elsewhere, hidden, userOf("shop", "names", made, ""), userOf("shop", "other", "other", "id"), managed, namesConfigMap("shop", "it"))
 	contexts := &Contexts{Client: reader, Sources: gather.Sources{Reader: reader, Live: reader, Templating: true}, Pool: mapi.NewPool(nil)}
 	used, names, err := contexts.users(t.Context(), managed)
-	if diff := cmp.Diff([]string{"shop/names", "shop/published", "Group shop/crew"}, names); diff != "" || err != nil || !used.computed {
+	if diff := cmp.Diff([]string{"shop/hidden", "shop/names", "shop/published", "Group shop/crew"}, names); diff != "" || err != nil || !used.computed {
 		t.Errorf("%v, computed %t (-want +got):\n%s", err, used.computed, diff)
 	}
 }

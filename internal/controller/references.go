@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -17,8 +19,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/gateway"
 	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/lifecycle"
+	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/template"
 )
 
@@ -46,12 +51,22 @@ func referenceValue(ref v1alpha1.Reference, namespace string) string {
 	return key.String()
 }
 
-// possible are the values under which an index knows references that may mean key. The first one means it for certain.
-func possible(key string) []string {
+// certain are the values under which an index knows references that mean key: the name itself, and what stands for it in a status that must
+// not tell it.
+func certain(key string) []string { return []string{key, mapi.StandIn(key)} }
+
+// uncertain are the values under which an index knows references that may mean key, since templates make them.
+func uncertain(key string) []string {
 	namespace, _ := SplitName(key)
-	return []string{key, namespace + "/", "/"}
+	return []string{namespace + "/", "/"}
 }
 
+func possible(key string) []string { return append(certain(key), uncertain(key)...) }
+
+// isUncertain reports whether a value doesn't tell which object is meant.
+func isUncertain(value string) bool { return isComputed(value) || mapi.IsStandIn(value) }
+
+// isComputed reports whether a value may mean several objects.
 func isComputed(value string) bool { return strings.HasSuffix(value, "/") }
 
 func deleting(object client.Object) []string {
@@ -166,9 +181,11 @@ type users struct{ reader client.Reader }
 // referring gives the objects of list's kind that refer to key, or may, each once.
 func (u users) referring(ctx context.Context, list client.ObjectList, index, key string) []client.ObjectKey {
 	var found []client.ObjectKey
+	known := map[client.ObjectKey]bool{}
 	for _, value := range possible(key) {
 		for _, user := range u.by(ctx, list, index, value) {
-			if !slices.Contains(found, user) {
+			if !known[user] {
+				known[user] = true
 				found = append(found, user)
 			}
 		}
@@ -299,11 +316,11 @@ func releases(refs client.IndexerFunc, reader client.Reader, newList func() clie
 	find := users{reader}
 	wake := func(ctx context.Context, values []string, queue queue) {
 		for _, value := range values {
-			if !isComputed(value) {
+			if !isUncertain(value) {
 				enqueue(queue, requestFor(value), true)
 				continue
 			}
-			for _, waiting := range find.by(ctx, newList(), indexDeleting, beingDeleted) {
+			for _, waiting := range find.inUse(ctx, newList(), value) {
 				enqueue(queue, reconcile.Request{NamespacedName: waiting}, true)
 			}
 		}
@@ -312,11 +329,35 @@ func releases(refs client.IndexerFunc, reader client.Reader, newList func() clie
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue queue) {
 			now := refs(e.ObjectNew)
 			wake(ctx, slices.DeleteFunc(slices.Clone(refs(e.ObjectOld)), func(value string) bool {
-				return slices.Contains(now, value) && !isComputed(value)
+				return slices.Contains(now, value) && !isUncertain(value)
 			}), queue)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue queue) { wake(ctx, refs(e.Object), queue) },
 	}
+}
+
+// inUse are the objects that wait for their users to let them go, as far as an uncertain value may mean them. Who waits for something else
+// keeps to its back-off.
+func (u users) inUse(ctx context.Context, list client.ObjectList, value string) []client.ObjectKey {
+	options := []client.ListOption{client.MatchingFields{indexDeleting: beingDeleted}, client.UnsafeDisableDeepCopy}
+	if namespace, _ := SplitName(value); isComputed(value) && namespace != "" {
+		options = append(options, client.InNamespace(namespace))
+	}
+	if err := u.reader.List(ctx, list, options...); err != nil {
+		return nil // As in by.
+	}
+	var found []client.ObjectKey
+	_ = meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(lifecycle.Object)
+		if !ok {
+			return nil
+		}
+		if told := meta.FindStatusCondition(object.GetConditions(), v1alpha1.DeletableCondition); told != nil && told.Reason == fault.ReasonInUse {
+			found = append(found, client.ObjectKeyFromObject(object))
+		}
+		return nil
+	})
+	return found
 }
 
 // localAPIOf maps a ConfigMap to the local API of its name: it may be that API's own, or stand in its way.

@@ -366,8 +366,13 @@ func TestReleases(t *testing.T) {
 		})
 	}
 	t.Run("where a template makes the name", func(t *testing.T) {
-		waiting, living := deleted(&v1alpha1.Group{ObjectMeta: named("ns", "waits")}), &v1alpha1.Group{ObjectMeta: named("ns", "lives")}
-		funcs := releases(groupsOf, population(t, waiting, living), newList[v1alpha1.GroupList])
+		waits := func(namespace, reason string) *v1alpha1.Group {
+			group := deleted(&v1alpha1.Group{ObjectMeta: named(namespace, "waits-"+reason)})
+			group.Status.Conditions = []metav1.Condition{{Type: v1alpha1.DeletableCondition, Status: metav1.ConditionFalse, Reason: reason}}
+			return group
+		}
+		funcs := releases(groupsOf, population(t, waits("ns", "InUse"), waits("far", "InUse"), waits("ns", "Throttled"),
+			deleted(&v1alpha1.Group{ObjectMeta: named("ns", "new")}), &v1alpha1.Group{ObjectMeta: named("ns", "lives")}), newList[v1alpha1.GroupList])
 		queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 		defer queue.ShutDown()
 		before, after := api(made, "x"), api(made)
@@ -375,11 +380,11 @@ func TestReleases(t *testing.T) {
 		if e := (event.UpdateEvent{ObjectOld: before, ObjectNew: after}); passes.Update(e) {
 			funcs.Update(t.Context(), e, queue)
 		}
-		if diff := cmp.Diff([]string{"ns/waits", "ns/x"}, drained(queue)); diff != "" {
+		if diff := cmp.Diff([]string{"ns/waits-InUse", "ns/x"}, drained(queue)); diff != "" {
 			t.Errorf("whoever waits may be let go (-want +got):\n%s", diff)
 		}
 		funcs.Delete(t.Context(), event.DeleteEvent{Object: after}, queue)
-		if diff := cmp.Diff([]string{"ns/waits"}, drained(queue)); diff != "" {
+		if diff := cmp.Diff([]string{"ns/waits-InUse"}, drained(queue)); diff != "" {
 			t.Errorf("deleted (-want +got):\n%s", diff)
 		}
 	})

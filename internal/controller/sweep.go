@@ -25,7 +25,6 @@ import (
 
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
-	"github.com/apisync/apisync/internal/gather"
 	"github.com/apisync/apisync/internal/mapi"
 )
 
@@ -139,8 +138,10 @@ func (s *Sweeps) apis(ctx context.Context, managed *v1alpha1.ManagementContext, 
 	if err != nil {
 		return nil, fmt.Errorf("listing the APIs of context %s: %w", key, err)
 	}
+	named := possible(key)
 	return slices.DeleteFunc(apis, func(api v1alpha1.ApiDefinition) bool {
-		return !slices.Contains(possible(key), specContext(&api)) || api.Status.Sync == nil || api.Status.Sync.Place == nil || gather.Place(*api.Status.Sync.Place) != lease.Place
+		place := recordedPlace(&api)
+		return !slices.Contains(named, specContext(&api)) || place == (mapi.Place{}) || !place.Is(lease.Place)
 	}), nil
 }
 

@@ -176,7 +176,7 @@ func leaves(refs client.IndexerFunc) predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before := refs(e.ObjectOld)
 			// What templates make of a reference can be another than before whenever anything about the object is.
-			return slices.ContainsFunc(before, isComputed) || !slices.Equal(before, refs(e.ObjectNew))
+			return slices.ContainsFunc(before, isUncertain) || !slices.Equal(before, refs(e.ObjectNew))
 		},
 	}
 }
@@ -239,7 +239,8 @@ func makesRoom() predicate.Predicate {
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			old := recordedPlace(e.ObjectOld)
-			return old != (mapi.Place{}) && old != recordedPlace(e.ObjectNew) || !slices.Equal(crossIDOfAPI(e.ObjectOld), crossIDOfAPI(e.ObjectNew))
+			isGone := old != (mapi.Place{}) && !old.Is(recordedPlace(e.ObjectNew))
+			return isGone || !slices.Equal(crossIDOfAPI(e.ObjectOld), crossIDOfAPI(e.ObjectNew))
 		},
 	}
 }

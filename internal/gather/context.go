@@ -98,8 +98,10 @@ func (s Sources) Connection(ctx context.Context, managed *v1alpha1.ManagementCon
 // which is no place for secrets.
 func hiddenIn(spec *v1alpha1.ManagementContextSpec, secrets []string) mapi.Hidden {
 	var texts []string
+	host := strings.TrimRight(spec.BaseUrl, "/")
 	for path, text := range map[string]string{
-		"spec.baseUrl": spec.BaseUrl, "spec.organizationId": spec.OrganizationID, "spec.environmentId": spec.EnvironmentID,
+		// A path belongs to the address, which is hidden as a whole.
+		"spec.baseUrl": host, "spec.path": host, "spec.organizationId": spec.OrganizationID, "spec.environmentId": spec.EnvironmentID,
 	} {
 		if slices.Contains(secrets, path) {
 			texts = append(texts, text)
@@ -123,7 +125,11 @@ func address(managed *v1alpha1.ManagementContext, spec *v1alpha1.ManagementConte
 // PlaceOf is where a context leads to, and false when that can't be told without looking up what it refers to.
 func PlaceOf(managed *v1alpha1.ManagementContext) (mapi.Place, bool) {
 	spec := &managed.Spec
-	if slices.ContainsFunc([]string{spec.BaseUrl, spec.OrganizationID, spec.EnvironmentID}, template.In) {
+	texts := []string{spec.BaseUrl, spec.OrganizationID, spec.EnvironmentID}
+	if spec.Path != nil {
+		texts = append(texts, *spec.Path)
+	}
+	if slices.ContainsFunc(texts, template.In) {
 		return mapi.Place{}, false
 	}
 	return address(managed, spec).Place(), !isCloud(spec)

@@ -279,7 +279,7 @@ func TestPlaceThatNeedsNoLookUp(t *testing.T) {
 		"of a cloud":                {"the token tells it", func(spec *v1alpha1.ManagementContextSpec) { spec.Cloud = &v1alpha1.Cloud{Token: "t"} }, false},
 		"of a cloud, in a Secret":   {"the token tells it", func(spec *v1alpha1.ManagementContextSpec) { spec.Cloud = &v1alpha1.Cloud{SecretRef: new(to("", "c"))} }, false},
 		"Secret of auth, no cloud":  {"it tells no place", func(spec *v1alpha1.ManagementContextSpec) { spec.Auth = &v1alpha1.Auth{SecretRef: new(to("", "c"))} }, true},
-		"another path, by template": {"it isn't part of the place", func(spec *v1alpha1.ManagementContextSpec) { spec.Path = new("[[ configmap `a/b` ]]") }, true},
+		"another path, by template": {"it has to be rendered", func(spec *v1alpha1.ManagementContextSpec) { spec.Path = new("[[ configmap `a/b` ]]") }, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -67,15 +67,15 @@ func Place(recorded v1alpha1.Place) mapi.Place {
 	}.Place()
 }
 
-// RecordPlace is the form in which a status remembers where an object was written to. The name of its context is left out when it was
-// taken from a Secret.
+// RecordPlace is the form in which a status remembers where an object was written to. For the name of its context there is a stand-in when it
+// was taken from a Secret.
 func RecordPlace(lease mapi.Lease, secretContext bool) *v1alpha1.Place {
 	place := &v1alpha1.Place{
 		Type: lease.Place.Type, BaseURL: lease.Place.BaseURL, Context: lease.Name,
 		OrganizationID: lease.Hidden.Show(lease.Scope[scopeOrganization]), EnvironmentID: lease.Hidden.Show(lease.Scope[scopeEnvironment]),
 	}
 	if secretContext {
-		place.Context = ""
+		place.Context = mapi.StandIn(lease.Name)
 	}
 	return place
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/apisync/apisync/api/v1alpha1"
 	"github.com/apisync/apisync/internal/fault"
 	"github.com/apisync/apisync/internal/gather"
+	"github.com/apisync/apisync/internal/mapi"
 )
 
 const madeName, madeNamespace = `[[ configmap "names/name" ]]`, `[[ configmap "names/namespace" ]]`
@@ -70,13 +71,22 @@ func TestNames(t *testing.T) {
 
 func TestNamesThatCannotBeRendered(t *testing.T) {
 	api := orders(func(spec *v1alpha1.ApiDefinitionSpec) { spec.ContextRef = new(to("", `[[ secret "names/name" ]]`)) })
-	_, err := sources(reader(t)).Names().Of(t.Context(), api)
+	api.Spec.GroupRefs = []v1alpha1.Reference{to("", madeName)}
+	got, err := sources(reader(t, configMapOf("ns", "names", map[string]string{"name": "found"}))).Names().Of(t.Context(), api)
+	if rendered, ok := got.(*v1alpha1.ApiDefinition); !ok || rendered.Spec.GroupRefs[0].Name != "found" || rendered.Spec.ContextRef.Name != api.Spec.ContextRef.Name {
+		t.Errorf("%v: each name is rendered that can be", got)
+	}
 	if !errors.Is(err, fault.Waiting) || !strings.Contains(err.Error(), "spec.contextRef.name: ") {
 		t.Errorf("%v: the field is named as it is in the resource", err)
 	}
 	broken := &refused{Reader: reader(t), errs: map[string]error{"Secret ns/names": errors.New("busy")}}
 	if _, err := sources(broken).Names().Of(t.Context(), api); fault.KindOf(err) != fault.Transient {
 		t.Errorf("%s %v: time cures it", fault.KindOf(err), err)
+	}
+	secret := orders(func(spec *v1alpha1.ApiDefinitionSpec) { spec.CrossID = `[[ secret "names/name" ]]` })
+	got, err = sources(reader(t, secretOf("ns", "names", map[string]string{"name": "s3cret"}))).Names().Of(t.Context(), secret)
+	if !errors.Is(err, fault.Terminal) || !cmp.Equal(got, client.Object(secret)) {
+		t.Errorf("%v, %v: an identity from a Secret is never published", got, err)
 	}
 	off := sources(reader(t))
 	off.Templating = false
@@ -117,7 +127,7 @@ func TestHiddenPlaces(t *testing.T) {
 		t.Errorf("place %+v, scope %v", place, hidden.Scope)
 	}
 	recorded := gather.RecordPlace(leaseFor(hidden), true)
-	if recorded.Context != "" || slices.Contains([]string{recorded.EnvironmentID, recorded.OrganizationID}, "tangerine") || gather.Place(*recorded) != hidden.Place() {
+	if recorded.Context != mapi.StandIn("ns/ctx") || slices.Contains([]string{recorded.EnvironmentID, recorded.OrganizationID}, "tangerine") || gather.Place(*recorded) != hidden.Place() {
 		t.Errorf("%+v is remembered", recorded)
 	}
 	// The organization is the same, and the environment is written down now.

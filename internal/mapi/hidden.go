@@ -26,11 +26,22 @@ func Hide(texts ...string) Hidden {
 		if hidden == nil {
 			hidden = Hidden{}
 		}
-		sum := sha256.Sum256([]byte(text))
-		hidden[text] = hiddenPrefix + hex.EncodeToString(sum[:8])
+		hidden[text] = StandIn(text)
 	}
 	return hidden
 }
+
+// StandIn is what stands for a text that must not be shown. A stand-in stands for itself.
+func StandIn(text string) string {
+	if IsStandIn(text) {
+		return text
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hiddenPrefix + hex.EncodeToString(sum[:8])
+}
+
+// IsStandIn reports whether text stands for another.
+func IsStandIn(text string) bool { return strings.HasPrefix(text, hiddenPrefix) }
 
 // Show is text, or what stands for it.
 func (h Hidden) Show(text string) string {
@@ -47,5 +58,5 @@ func (h Hidden) Reveal(text string) (string, bool) {
 			return real, true
 		}
 	}
-	return text, !strings.HasPrefix(text, hiddenPrefix)
+	return text, !IsStandIn(text)
 }

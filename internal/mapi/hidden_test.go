@@ -46,14 +46,33 @@ func TestHiddenTextsAreShownOtherwise(t *testing.T) {
 func TestPlaceHidesWhatComesFromSecrets(t *testing.T) {
 	config := mapi.Config{BaseURL: "https://secret.example/", Scope: map[string]string{"organizationId": "acme", "environmentId": "tangerine"}}
 	plain := config.Place()
-	config.Hidden = mapi.Hide("https://secret.example/", "tangerine")
+	config.Hidden = mapi.Hide("https://secret.example", "tangerine")
 	place := config.Place()
 	if strings.Contains(place.BaseURL+place.Scope, "secret.example") || strings.Contains(place.Scope, "tangerine") || !strings.Contains(place.Scope, "organizationId=acme") {
 		t.Errorf("%+v", place)
 	}
 	other := config
 	other.Scope = map[string]string{"organizationId": "acme", "environmentId": "plum"}
-	if place == plain || place == other.Place() || !place.SameInstallation(other.Place()) {
-		t.Errorf("%+v, %+v and %+v: places are told apart by what stands for them", plain, place, other.Place())
+	if !place.Is(plain) || !plain.Is(place) || place.Is(other.Place()) || !place.SameInstallation(other.Place()) || !place.SameInstallation(plain) {
+		t.Errorf("%+v, %+v and %+v: a place is the same however it is written", plain, place, other.Place())
+	}
+	elsewhere := config
+	elsewhere.BaseURL, elsewhere.Hidden = "https://other.example", nil
+	if plain.Is(elsewhere.Place()) || place.SameInstallation(elsewhere.Place()) {
+		t.Errorf("%+v and %+v", plain, elsewhere.Place())
+	}
+}
+
+// Several installations may be behind one host.
+func TestPathIsPartOfThePlace(t *testing.T) {
+	at := func(path *string, hidden ...string) mapi.Place {
+		return mapi.Config{BaseURL: "https://host.example/", Path: path, Hidden: mapi.Hide(hidden...)}.Place()
+	}
+	usual, b, slashes, none := at(nil), at(new("/b/management")), at(new("b/management/")), at(new(""))
+	if usual.SameInstallation(b) || usual.Is(b) || !b.Is(slashes) || b.BaseURL != "https://host.example/b/management" || !usual.Is(none) {
+		t.Errorf("%+v, %+v, %+v, %+v", usual, b, slashes, none)
+	}
+	if hidden := at(new("/b/management"), "https://host.example"); !hidden.Is(b) || strings.Contains(hidden.BaseURL, "example") {
+		t.Errorf("%+v is told, or isn't %+v", hidden, b)
 	}
 }

@@ -231,17 +231,44 @@ func (c Config) Place() Place {
 	for i, key := range keys {
 		parts[i] = key + "=" + c.Hidden.Show(c.Scope[key])
 	}
-	return Place{Type: c.Type, BaseURL: strings.TrimRight(c.Hidden.Show(c.BaseURL), "/"), Scope: strings.Join(parts, ",")}
+	return Place{Type: c.Type, BaseURL: c.shownAddress(), Scope: strings.Join(parts, ",")}
 }
 
-// Place is comparable: two places are equal when objects in them are the same objects.
+// shownAddress is the address of the installation. A path of its own belongs to it: several may be behind one host.
+func (c Config) shownAddress() string {
+	host := strings.TrimRight(c.BaseURL, "/")
+	address := host
+	if c.Path != nil {
+		address = strings.TrimRight(host+"/"+strings.TrimLeft(*c.Path, "/"), "/")
+	}
+	if _, secret := c.Hidden[host]; secret {
+		return StandIn(address)
+	}
+	return address
+}
+
+// Place tells where objects are. What of it must not be shown is there as its stand-in, see Hidden, so that Is tells whether two places are
+// one, and not ==.
 type Place struct {
 	Type, BaseURL, Scope string
 }
 
+// Is reports whether objects in both places are the same objects.
+func (p Place) Is(other Place) bool { return p == other || p.canonical() == other.canonical() }
+
 // SameInstallation reports whether ids are unique across both places.
 func (p Place) SameInstallation(other Place) bool {
-	return p.Type == other.Type && p.BaseURL == other.BaseURL
+	return p.Type == other.Type && (p.BaseURL == other.BaseURL || StandIn(p.BaseURL) == StandIn(other.BaseURL))
+}
+
+// canonical has stand-ins only: one and the same place may be written down for one context, and come from a Secret for another.
+func (p Place) canonical() Place {
+	parts := strings.Split(p.Scope, ",")
+	for i, part := range parts {
+		name, value, _ := strings.Cut(part, "=")
+		parts[i] = name + "=" + StandIn(value)
+	}
+	return Place{Type: p.Type, BaseURL: StandIn(p.BaseURL), Scope: strings.Join(parts, ",")}
 }
 
 // Backend makes clients for one type of management API. A back end is a value and holds no state.

@@ -69,7 +69,7 @@ func (p *Pool) Put(uid string, lease Lease) {
 	p.mu.Lock()
 	old := p.entries[uid]
 	fresh := old == nil || !old.known || old.fault != nil || old.lease.Version != lease.Version
-	if old != nil && old.lease.Client != nil && old.lease.Place != lease.Place {
+	if old != nil && old.lease.Client != nil && !old.lease.Place.Is(lease.Place) {
 		p.past[old.lease.Place] = old.lease
 	}
 	fresher := &entry{lease: lease, known: true}
@@ -165,10 +165,14 @@ func (p *Pool) At(place Place) (Lease, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, e := range p.entries {
-		if e.fault == nil && e.known && e.lease.Place == place {
+		if e.fault == nil && e.known && e.lease.Place.Is(place) {
 			return e.lease, true
 		}
 	}
-	lease, ok := p.past[place]
-	return lease, ok
+	for past, lease := range p.past {
+		if past.Is(place) {
+			return lease, true
+		}
+	}
+	return Lease{}, false
 }

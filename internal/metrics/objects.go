@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/apisync/apisync/api/v1alpha1"
+	"github.com/apisync/apisync/internal/mapi"
 	"github.com/apisync/apisync/internal/template"
 )
 
@@ -164,7 +165,7 @@ func published(ref *v1alpha1.Reference, namespace string, sync *v1alpha1.SyncSta
 	case ref == nil:
 		return group{kind: kind}
 	case template.In(ref.Name) || template.In(ref.Namespace):
-		if sync == nil || sync.Place == nil {
+		if sync == nil || sync.Place == nil || mapi.IsStandIn(sync.Place.Context) {
 			return group{kind: kind}
 		}
 		namespace, name, _ := strings.Cut(sync.Place.Context, string(types.Separator))

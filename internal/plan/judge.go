@@ -256,7 +256,7 @@ func (t *target) movedFrom(now mapi.Place) (mapi.Place, bool) {
 		return mapi.Place{}, false
 	}
 	place := gather.Place(*sync.Place)
-	return place, place != now
+	return place, !place.Is(now)
 }
 
 // judgeRest is met when nothing would be written.
