@@ -239,7 +239,7 @@ func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.Api
 	if !moved {
 		return a.reconcile(ctx, api, terms)
 	}
-	before, err := a.leaveBefore(ctx, api, terms.Lease, old)
+	before, err := a.leaveBefore(ctx, api, terms, old)
 	if err != nil {
 		return result{}, err
 	}
@@ -308,20 +308,10 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	if err != nil {
 		return result{}, unseen{err}
 	}
-	digest, err := a.wantedDigest(api, terms.linked)
-	if err != nil {
+	decided, judged, err := a.decided(ctx, api, terms, want, seen, comparison)
+	if !judged {
 		return result{}, err
 	}
-	current, err := a.state(api, terms, seen, comparison, digest)
-	if err != nil {
-		return result{}, err
-	}
-	if current.joins() {
-		if current.equal, err = sharesEqually(ctx, store, want, seen); err != nil {
-			return result{}, unseen{err}
-		}
-	}
-	decided, err := decide(current)
 	if err != nil {
 		return result{comparison: mapi.Comparison{Findings: comparison.Findings}}, err
 	}
@@ -346,6 +336,25 @@ func (a *APIDefinitions) reconcile(ctx context.Context, api *v1alpha1.ApiDefinit
 	found.done = fmt.Sprintf("Published API %s, since %s", api.Status.ID, decided.reason)
 	found.corrected(count)
 	return found, nil
+}
+
+// decided says what to do about what was seen. judged is false beside an error that came before anything was decided.
+func (a *APIDefinitions) decided(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms, want model.API, seen mapi.Observation, comparison mapi.Comparison) (decided decision, judged bool, err error) {
+	digest, err := a.wantedDigest(api, terms.linked)
+	if err != nil {
+		return decision{}, false, err
+	}
+	current, err := a.state(api, terms, seen, comparison, digest)
+	if err != nil {
+		return decision{}, false, err
+	}
+	if current.joins() {
+		if current.equal, err = sharesEqually(ctx, terms.Client.APIs(), want, seen); err != nil {
+			return decision{}, false, unseen{err}
+		}
+	}
+	decided, err = decide(current)
+	return decided, true, err
 }
 
 // compare tells how the remote API differs, and what is to be said about the wanted state. What can't be said about an API that
@@ -394,7 +403,7 @@ func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen ma
 		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster, policy: terms.policy,
 		local: api.Spec.Local, onlyEqual: onlyEqual, requested: terms.isRequested(api),
 		owned:   seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
-		written: api.Status.ObservedGeneration == api.Generation && api.Status.ID != "",
+		written: api.Status.ObservedGeneration == api.Generation && translate.PublishedID(api) != "",
 	}
 	_, s.moved = movedFrom(api, terms.Lease)
 	if sync := api.Status.Sync; sync != nil && model.Comparable(sync.Digest, a.DigestKey) {
@@ -434,7 +443,7 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 	if err != nil {
 		return err
 	}
-	if err := a.claim(ctx, api, seen.Ref.ID); err != nil {
+	if err := a.claim(ctx, api, lease, seen.Ref.ID, true); err != nil {
 		return err
 	}
 	status := &api.Status
@@ -456,7 +465,7 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 // apply writes the API and reads it back: what still differs then can't be changed by writing, and must not
 // be tried again and again.
 func (a *APIDefinitions) apply(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, want model.API, existed bool, found *result) error {
-	if err := a.claim(ctx, api, want.ID); err != nil {
+	if err := a.claim(ctx, api, lease, want.ID, existed); err != nil {
 		return err
 	}
 	known := slices.Concat(unresolvedBefore(api), model.Paths(found.comparison.Differences))
@@ -528,13 +537,29 @@ func (a *APIDefinitions) remember(api *v1alpha1.ApiDefinition, found *result) {
 	}
 }
 
-func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition, id string) error {
-	if api.Status.ID == id && translate.ClaimedID(api) == "" {
-		// The status remembers the id already (an object that GKO created): no annotation is needed.
+func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, id string, existed bool) error {
+	claim := a.claimFor(api, lease, id, existed)
+	if claim == (translate.Claim{}) {
 		return lifecycle.Claim(ctx, a.Client, api, v1alpha1.ApiDefinitionFinalizer, nil)
 	}
-	return lifecycle.Claim(ctx, a.Client, api, v1alpha1.ApiDefinitionFinalizer,
-		map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(api, id)})
+	return lifecycle.Claim(ctx, a.Client, api, v1alpha1.ApiDefinitionFinalizer, map[string]string{v1alpha1.IdentityAnnotation: claim.Text()})
+}
+
+// claimFor is the claim on the API with that id; existed tells whether it is there already. The zero value stands for none.
+func (a *APIDefinitions) claimFor(api *v1alpha1.ApiDefinition, lease mapi.Lease, id string, existed bool) translate.Claim {
+	have := translate.ClaimOf(translate.FullName(api), api.Annotations)
+	claim := translate.Claim{ID: id, For: translate.FullName(api), Found: existed}
+	_, moves := movedFrom(api, lease)
+	if moves {
+		claim.At = lease.Place.Key()
+	}
+	switch {
+	case have.ID == id && (have.At == claim.At || !moves):
+		return have // after a crash, what is there may be what was written
+	case !moves && have.ID == "" && translate.PublishedID(api) == id:
+		return translate.Claim{} // the status remembers the id already (an object that GKO created)
+	}
+	return claim
 }
 
 func syncOf(sync **v1alpha1.SyncStatus) *v1alpha1.SyncStatus {

@@ -131,7 +131,7 @@ func (a *APIDefinitions) withdrawHere(ctx context.Context, api *v1alpha1.ApiDefi
 	if err != nil || parting != "" {
 		return parting, err
 	}
-	parting, err = a.withdraw(ctx, api, lease, id, api.Status.ID != "")
+	parting, err = a.withdraw(ctx, api, lease, id, translate.PublishedID(api) != "")
 	return parting, a.blame(lease, err)
 }
 
@@ -190,13 +190,21 @@ func (a *APIDefinitions) withdraw(ctx context.Context, api *v1alpha1.ApiDefiniti
 	if others := a.others(seen.Owners); len(others) > 0 {
 		return a.unshare(ctx, api, lease, seen, others)
 	}
-	if !confirmed && !(seen.Managed && seen.Ref.Key == translate.CrossID(api)) {
+	if !confirmed && !(mayBeOurs(api, lease) && seen.Managed && seen.Ref.Key == translate.CrossID(api)) {
 		// The claim was stored, but no write was ever confirmed: without our marks on it, it is still its author's.
 		return left(id, "since it was never written by this resource"), nil
 	}
 	err = store.Delete(ctx, mapi.Ref{ID: id})
 	a.meter().Operation(lease.Name, kindAPIDefinition, OperationDelete, err)
 	return "", err
+}
+
+// mayBeOurs reports whether an API that bears the claimed id may come from a write that was never confirmed: nothing was there before, and the
+// API was on its way to that very place, if it had been published anywhere.
+func mayBeOurs(api *v1alpha1.ApiDefinition, lease mapi.Lease) bool {
+	claim := translate.ClaimOf(translate.FullName(api), api.Annotations)
+	_, moves := movedFrom(api, lease)
+	return !claim.Found && (!moves || claim.At == lease.Place.Key())
 }
 
 // withdrawConfigMap ends the serving by the gateways of this cluster, before anything else.

@@ -46,7 +46,8 @@ func recordedOrigin(api *v1alpha1.ApiDefinition) (origin, bool) {
 }
 
 // leaveBefore deletes the API from its old place within the same installation.
-func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, old origin) ([]string, error) {
+func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms, old origin) ([]string, error) {
+	lease := terms.Lease
 	if !old.place.SameInstallation(lease.Place) {
 		return nil, nil
 	}
@@ -58,13 +59,30 @@ func (a *APIDefinitions) leaveBefore(ctx context.Context, api *v1alpha1.ApiDefin
 		// The move was made before a crash, and its id must not be deleted any more.
 		return nil, nil
 	}
-	if err := foreign(arrived, a.Cluster); err != nil {
-		return nil, err
+	if arrived.Exists {
+		if err := a.wouldArrive(ctx, api, terms, arrived); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.wouldBeAccepted(ctx, api, lease, arrived); err != nil {
 		return nil, err
 	}
 	return a.leave(ctx, api, old)
+}
+
+// wouldArrive is why an API that is at the new place already may not be written, if that is so: then the old one stays.
+func (a *APIDefinitions) wouldArrive(ctx context.Context, api *v1alpha1.ApiDefinition, terms terms, arrived mapi.Observation) error {
+	store := terms.Client.APIs()
+	want, err := a.wanted(api, arrived, terms.linked)
+	if err != nil {
+		return err
+	}
+	comparison, err := store.Compare(ctx, want, arrived)
+	if err != nil {
+		return unseen{err}
+	}
+	_, _, err = a.decided(ctx, api, terms, want, arrived, comparison)
+	return err
 }
 
 // wouldBeAccepted asks the new place before the old one is left: a move that is refused must not take the API

@@ -155,6 +155,9 @@ func quoted(names []string) string {
 
 // wroteThis reports whether the wanted state is the one that was published before: only then does a difference come from others.
 func (s state) wroteThis() bool {
+	if s.moved {
+		return false // what was published elsewhere says nothing about what is here
+	}
 	if s.recorded == "" {
 		// Published by an operator that left no digest, or whose digests can't be compared.
 		return s.written

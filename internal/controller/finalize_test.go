@@ -119,15 +119,27 @@ func TestFinalize(t *testing.T) {
 		"claimed, never confirmed, somebody's": {
 			why: "the crash came between claim and write, and a person made the API",
 			change: func(d *deletion) {
-				d.api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(d.api, "id-1")}
+				d.api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: "id-1", For: translate.FullName(d.api)}.Text()}
 				d.api.Status.ID, d.remote.api.Managed = "", false
 			},
 			farewell: "never written by this resource",
 		},
+		"claimed, never confirmed, found": {
+			why: "it was another operator's before, and nobody knows whether it was taken over",
+			change: func(d *deletion) {
+				d.api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: "id-1", For: translate.FullName(d.api), Found: true}.Text()}
+				d.api.Status.ID = ""
+			},
+			farewell: "never written by this resource",
+		},
+		"known to gateways of this cluster only": {
+			why:    "such an id says nothing about what is elsewhere",
+			change: func(d *deletion) { d.api.Status.OrganizationID = "" },
+		},
 		"claimed, never confirmed, ours": {
 			why: "the crash came between write and status",
 			change: func(d *deletion) {
-				d.api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(d.api, "id-1")}
+				d.api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: "id-1", For: translate.FullName(d.api)}.Text()}
 				d.api.Status.ID = ""
 			},
 			deleted: []string{"id-1"},
@@ -202,7 +214,7 @@ func TestFinalize(t *testing.T) {
 				api: &v1alpha1.ApiDefinition{
 					ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "orders", UID: "uid-1", DeletionTimestamp: &at, Finalizers: []string{v1alpha1.ApiDefinitionFinalizer}},
 					Spec:       v1alpha1.ApiDefinitionSpec{ContextRef: &v1alpha1.Reference{Name: "ctx"}},
-					Status:     v1alpha1.ApiDefinitionStatus{ID: "id-1"},
+					Status:     v1alpha1.ApiDefinitionStatus{ID: "id-1", OrganizationID: "DEFAULT"},
 				},
 				ctx:  &v1alpha1.ManagementContext{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "ctx", UID: "ctx-uid"}},
 				pool: usable, now: begun.Add(time.Second),

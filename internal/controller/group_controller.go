@@ -122,7 +122,7 @@ func keyOf(group *v1alpha1.Group) (key string, isID bool) {
 func hridOf(group *v1alpha1.Group) string { return group.Namespace + "-" + group.Name }
 
 func claimedKey(group *v1alpha1.Group) string {
-	return translate.Claimed(client.ObjectKeyFromObject(group).String(), group.Annotations)
+	return translate.ClaimOf(client.ObjectKeyFromObject(group).String(), group.Annotations).ID
 }
 
 func (g *Groups) wanted(group *v1alpha1.Group, spec *v1alpha1.GroupSpec) model.Group {
@@ -279,7 +279,7 @@ func (g *Groups) verify(ctx context.Context, group *v1alpha1.Group, store mapi.S
 
 // apply stores the key first: after a crash, it is how the group remembers what it may have made.
 func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) error {
-	claim := translate.ClaimFor(client.ObjectKeyFromObject(group).String(), want.Key)
+	claim := translate.Claim{ID: want.Key, For: client.ObjectKeyFromObject(group).String()}.Text()
 	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, map[string]string{v1alpha1.IdentityAnnotation: claim}); err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func TestGroupIsCreated(t *testing.T) {
 	if status.ID != remote.ID || status.OrganizationID != "DEFAULT" || status.EnvironmentID != "DEFAULT" || status.Members != 2 || status.ProcessingStatus != v1alpha1.ProcessingCompleted {
 		t.Errorf("status %+v", status)
 	}
-	if translate.Claimed("shop/crew", group.Annotations) != "shop-crew" || !slices.Contains(group.Finalizers, v1alpha1.GroupFinalizer) {
+	if translate.ClaimOf("shop/crew", group.Annotations).ID != "shop-crew" || !slices.Contains(group.Finalizers, v1alpha1.GroupFinalizer) {
 		t.Errorf("annotations %v, finalizers %v", group.Annotations, group.Finalizers)
 	}
 	if !isTold(s.told.events, "UpdateSucceeded", "Published group "+remote.ID+", since it doesn't exist yet") || !slices.Equal(s.told.operations, []string{"create <nil>"}) {
@@ -231,7 +231,7 @@ func TestGroupWithUnknownMember(t *testing.T) {
 // The identity follows GKO's rules (shared/reference/gko-compatibility.md part 4): by namespace-name, unless an older release has used an id.
 func TestIdentityOfGroups(t *testing.T) {
 	const old = "5760f64f-1794-3a0f-aa47-1f9b491b43c8" // crew-20 of the simulator, which has no human-readable id
-	claimed := map[string]string{v1alpha1.IdentityAnnotation: translate.ClaimFor("shop/crew", "shop-crew")}
+	claimed := map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: "shop-crew", For: "shop/crew"}.Text()}
 	byKey := metav1.Condition{Type: v1alpha1.AutomationAPIManagedCondition, Status: metav1.ConditionTrue, Reason: v1alpha1.AutomationAPIManagedCondition}
 	cases := map[string]struct {
 		why    string
@@ -246,7 +246,7 @@ func TestIdentityOfGroups(t *testing.T) {
 		"an id in the status, claimed": {"by its names: the condition was lost with a crash", func(g *v1alpha1.Group) { g.Status.ID, g.Annotations = "some-id", claimed }, false},
 		"a claim of another": {
 			"people copy manifests", func(g *v1alpha1.Group) {
-				g.Spec.ID, g.Annotations = old, map[string]string{v1alpha1.IdentityAnnotation: translate.ClaimFor("shop/other", "shop-crew")}
+				g.Spec.ID, g.Annotations = old, map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: "shop-crew", For: "shop/other"}.Text()}
 			}, true,
 		},
 	}
@@ -317,7 +317,7 @@ func TestGroupAfterACrash(t *testing.T) {
 			s.sim.Inject(c.fault)
 			s.lookAtGroup("crew")
 			group := s.group("crew")
-			if group.Status.ID != "" || translate.Claimed("shop/crew", group.Annotations) != "shop-crew" || (s.remote("Crew") != nil) != c.made {
+			if group.Status.ID != "" || translate.ClaimOf("shop/crew", group.Annotations).ID != "shop-crew" || (s.remote("Crew") != nil) != c.made {
 				t.Fatalf("id %q, annotations %v, there it is %+v: %s", group.Status.ID, group.Annotations, s.remote("Crew"), c.why)
 			}
 			s.forget()
@@ -520,7 +520,7 @@ func TestGroupThatWasNeverPublished(t *testing.T) {
 			if verdicts(group)["Ready"] != c.ready || !strings.Contains(messageOf(group, v1alpha1.ReadyCondition), c.text) || len(s.writes()) > 0 {
 				t.Errorf("%v %q, writes %v: %s", verdicts(group), messageOf(group, v1alpha1.ReadyCondition), s.writes(), c.why)
 			}
-			if group.Status.ID != "" || translate.Claimed("shop/crew", group.Annotations) != "" {
+			if group.Status.ID != "" || translate.ClaimOf("shop/crew", group.Annotations).ID != "" {
 				t.Errorf("id %q, annotations %v: nothing was made", group.Status.ID, group.Annotations)
 			}
 			s.forget()

@@ -33,7 +33,9 @@ func userOf(namespace, name, word, id string) *v1alpha1.ApiDefinition {
 		spec.ContextRef, spec.Resources = new(to("shop", word)), []v1alpha1.ResourceOrRef{{Ref: new(to("shop", word))}}
 		spec.GroupRefs, spec.NotificationsRefs = []v1alpha1.Reference{to("shop", word)}, []v1alpha1.Reference{to("shop", word)}
 	})
-	api.Status.ID = id
+	if api.Status.ID = id; id != "" {
+		api.Status.OrganizationID = "DEFAULT"
+	}
 	return api
 }
 

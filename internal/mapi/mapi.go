@@ -256,6 +256,12 @@ type Place struct {
 // Is reports whether objects in both places are the same objects.
 func (p Place) Is(other Place) bool { return p == other || p.canonical() == other.canonical() }
 
+// Key is a text that is the same for places that are one.
+func (p Place) Key() string {
+	c := p.canonical()
+	return StandIn(c.Type + " " + c.BaseURL + " " + c.Scope)
+}
+
 // SameInstallation reports whether ids are unique across both places.
 func (p Place) SameInstallation(other Place) bool {
 	return p.Type == other.Type && (p.BaseURL == other.BaseURL || StandIn(p.BaseURL) == StandIn(other.BaseURL))

@@ -49,7 +49,7 @@ func TestFind(t *testing.T) {
 		"id in the annotation": {
 			why: "a crash came between the write and the status", cluster: "east", owner: "east",
 			change: func(a *v1alpha1.ApiDefinition) {
-				a.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(a, id)}
+				a.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: id, For: translate.FullName(a)}.Text()}
 			},
 		},
 		"id at its old place": {

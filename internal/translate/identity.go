@@ -31,41 +31,55 @@ func FirstID(api *v1alpha1.ApiDefinition) string {
 	return firstOf(ClaimedID(api), api.Spec.ID, string(api.UID))
 }
 
-// RecordedID is the id that this resource is known to have used or to be about to use; empty when there is
-// none. Only such an id may be deleted remotely.
-func RecordedID(api *v1alpha1.ApiDefinition) string {
-	return firstOf(api.Status.ID, ClaimedID(api))
+// PublishedID is the id in the status of an API that a management API knows; empty for one that only the gateways of this cluster know,
+// whose id says nothing about what is elsewhere (shared/contract/cases/25-local-no-context).
+func PublishedID(api *v1alpha1.ApiDefinition) string {
+	status := &api.Status
+	if status.CrossID == "" && status.OrganizationID == "" && (status.Sync == nil || status.Sync.Place == nil) {
+		return ""
+	}
+	return status.ID
 }
 
-// claim is the content of the identity annotation.
-type claim struct {
+// RecordedID is the id that this resource is known to have used or to be about to use in a management API; empty when there is
+// none. Only such an id may be deleted remotely.
+func RecordedID(api *v1alpha1.ApiDefinition) string {
+	return firstOf(PublishedID(api), ClaimedID(api))
+}
+
+// Claim is the content of the identity annotation: what a resource is about to write.
+type Claim struct {
 	ID string `json:"id"`
 	// For is namespace/name of the resource that the claim was made by: people copy manifests, and a copy
 	// must not inherit the identity of the original.
 	For string `json:"for"`
+	// Found is true when the object was there before this resource had written anything: it belongs to somebody else until a write
+	// is confirmed.
+	Found bool `json:"found,omitempty"`
+	// At tells the place that the object is moving to; empty when it doesn't move.
+	At string `json:"at,omitempty"`
 }
 
-// Claim is the value of the identity annotation for an id.
-func Claim(api *v1alpha1.ApiDefinition, id string) string { return ClaimFor(FullName(api), id) }
-
-// ClaimFor is the value of the identity annotation of a resource, given by its namespace/name, for an id.
-func ClaimFor(fullName, id string) string {
-	// A struct of two strings always encodes.
-	value, _ := json.Marshal(claim{ID: id, For: fullName})
+// Text is the value of the annotation.
+func (c Claim) Text() string {
+	// Strings and a switch always encode.
+	value, _ := json.Marshal(c)
 	return string(value)
 }
 
-// ClaimedID is the id in the identity annotation, or empty when there is none, it is damaged, or it was
-// made for another resource.
-func ClaimedID(api *v1alpha1.ApiDefinition) string { return Claimed(FullName(api), api.Annotations) }
-
-// Claimed is ClaimedID of a resource, given by its namespace/name and its annotations.
-func Claimed(fullName string, annotations map[string]string) string {
-	var c claim
+// ClaimOf is what stands in the annotations of a resource, given by its namespace/name; the zero value when nothing does, it is
+// damaged, or it was made for another resource.
+func ClaimOf(fullName string, annotations map[string]string) Claim {
+	var c Claim
 	if err := json.Unmarshal([]byte(annotations[v1alpha1.IdentityAnnotation]), &c); err != nil || c.For != fullName {
-		return ""
+		return Claim{}
 	}
-	return c.ID
+	return c
+}
+
+// ClaimedID is the id in the identity annotation of an API, or empty.
+func ClaimedID(api *v1alpha1.ApiDefinition) string {
+	return ClaimOf(FullName(api), api.Annotations).ID
 }
 
 // FullName is namespace/name.

@@ -106,7 +106,7 @@ func TestIdentityPrecedence(t *testing.T) {
 
 func TestClaimIsReadBack(t *testing.T) {
 	api := &v1alpha1.ApiDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "orders"}}
-	api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim(api, "an id with \"quotes\"")}
+	api.Annotations = map[string]string{v1alpha1.IdentityAnnotation: translate.Claim{ID: "an id with \"quotes\"", For: translate.FullName(api)}.Text()}
 	if got := translate.ClaimedID(api); got != "an id with \"quotes\"" {
 		t.Errorf("ClaimedID = %q", got)
 	}
@@ -119,25 +119,21 @@ func TestClaimOfAnyResource(t *testing.T) {
 		annotation string
 		want       string
 	}{
-		"its own":        {"it is how a resource remembers what it may have made", translate.ClaimFor("ns/crew", "ns-crew"), "ns-crew"},
-		"any text":       {"an id may hold what JSON quotes", translate.ClaimFor("ns/crew", "a \"b\"\\c"), "a \"b\"\\c"},
-		"another's":      {"people copy manifests", translate.ClaimFor("ns/guests", "ns-guests"), ""},
-		"of other names": {"the namespace is part of the name", translate.ClaimFor("other/crew", "other-crew"), ""},
+		"its own":        {"it is how a resource remembers what it may have made", translate.Claim{ID: "ns-crew", For: "ns/crew"}.Text(), "ns-crew"},
+		"any text":       {"an id may hold what JSON quotes", translate.Claim{ID: "a \"b\"\\c", For: "ns/crew"}.Text(), "a \"b\"\\c"},
+		"another's":      {"people copy manifests", translate.Claim{ID: "ns-guests", For: "ns/guests"}.Text(), ""},
+		"of other names": {"the namespace is part of the name", translate.Claim{ID: "other-crew", For: "other/crew"}.Text(), ""},
 		"no annotation":  {"nothing was claimed", "", ""},
 		"another shape":  {"an annotation that somebody broke counts for nothing", `["ns/crew"]`, ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := translate.Claimed("ns/crew", map[string]string{v1alpha1.IdentityAnnotation: c.annotation}); got != c.want {
+			if got := translate.ClaimOf("ns/crew", map[string]string{v1alpha1.IdentityAnnotation: c.annotation}).ID; got != c.want {
 				t.Errorf("claimed %q, want %q: %s", got, c.want, c.why)
 			}
 		})
 	}
-	if got := translate.Claimed("ns/crew", nil); got != "" {
-		t.Errorf("without annotations it has claimed %q", got)
-	}
-	api := &v1alpha1.ApiDefinition{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "crew"}}
-	if one, other := translate.Claim(api, "id"), translate.ClaimFor("ns/crew", "id"); one != other {
-		t.Errorf("an API claims by %s, others by %s", one, other)
+	if got := translate.ClaimOf("ns/crew", nil); got != (translate.Claim{}) {
+		t.Errorf("without annotations it has claimed %+v", got)
 	}
 }
