@@ -732,19 +732,11 @@ func (a *APIDefinitions) samePlace(ctx context.Context, other *v1alpha1.ApiDefin
 		return true // also while it is about to move away
 	}
 	managed, err := gather.Context(ctx, a.Client, *other.Spec.ContextRef, other.Namespace)
-	return err == nil && a.placeOf(ctx, managed).Is(lease.Place)
-}
-
-// placeOf is where a context leads to; the zero value when that can't be told.
-func (a *APIDefinitions) placeOf(ctx context.Context, managed *v1alpha1.ManagementContext) mapi.Place {
-	if lease, ok := a.Pool.Retained(string(managed.UID)); ok && lease.Revision == managed.Generation {
-		return lease.Place
-	}
-	place, err := a.Sources.PlaceOf(ctx, managed)
 	if err != nil {
-		return mapi.Place{}
+		return false
 	}
-	return place
+	place, err := a.departure().placeOf(ctx, managed)
+	return err == nil && place.Is(lease.Place)
 }
 
 // precedes: what is published there already stays with the resource that published it; then the oldest wins.

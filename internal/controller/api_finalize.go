@@ -81,7 +81,7 @@ func (a *APIDefinitions) finalize(ctx context.Context, api *v1alpha1.ApiDefiniti
 func (a *APIDefinitions) withdrawAll(ctx context.Context, api *v1alpha1.ApiDefinition, id string) (farewell, error) {
 	managed, here := a.contextOf(ctx, api)
 	old, recorded := recordedOrigin(api)
-	if !recorded || (here && a.placeOf(ctx, managed) == old.place) {
+	if !recorded || here && a.departure().leadsTo(ctx, managed, old.recorded) {
 		return a.withdrawHere(ctx, api, id)
 	}
 	var parting farewell
@@ -119,7 +119,10 @@ func (a *APIDefinitions) contextOf(ctx context.Context, api *v1alpha1.ApiDefinit
 		return nil, false
 	}
 	managed, err := gather.Context(ctx, a.Client, *api.Spec.ContextRef, api.Namespace)
-	return managed, err == nil
+	if err != nil {
+		return nil, false
+	}
+	return managed, true
 }
 
 // withdrawHere deletes the API where its context leads.
@@ -146,6 +149,10 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 		return mapi.Lease{}, "", err
 	}
 	if old, recorded := recordedOrigin(api); recorded {
+		// Own credentials go before those of others.
+		if lease, ok := a.departure().at(managed, old.place); ok {
+			return lease, "", nil
+		}
 		if lease, ok := a.Pool.At(old.place); ok {
 			return lease, "", nil
 		}
@@ -160,7 +167,9 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 	return lease, "", err
 }
 
-func (a *APIDefinitions) departure() departure { return departure{pool: a.Pool, now: a.Now} }
+func (a *APIDefinitions) departure() departure {
+	return departure{client: a.Client, sources: a.Sources, pool: a.Pool, elsewhere: a.Reach, now: a.Now}
+}
 
 func left(id, why string) farewell {
 	return farewell(fmt.Sprintf("API %s was left in the management API, %s", id, why))

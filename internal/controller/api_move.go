@@ -185,38 +185,10 @@ func (a *APIDefinitions) isOne(ctx context.Context, api *v1alpha1.ApiDefinition,
 	return false, err
 }
 
-// reach finds a client for a place that the API leaves: one that leads there, then the context that it was
-// published through, then the API's own context pointed there, but only within its installation: credentials
-// aren't shown to another host.
+// reach finds a client for a place that the API leaves.
 func (a *APIDefinitions) reach(ctx context.Context, api *v1alpha1.ApiDefinition, old origin) (mapi.Lease, error) {
-	if lease, ok := a.Pool.At(old.place); ok {
-		return lease, nil
-	}
-	if through, ok := a.contextThrough(ctx, old); ok {
-		return mapi.Lease{}, a.departure().whyNot(through)
-	}
-	managed, named := a.contextOf(ctx, api)
-	if !named {
-		return mapi.Lease{}, errNoWay()
-	}
-	current, ok := a.Pool.Retained(string(managed.UID))
-	if !ok || !current.Place.SameInstallation(old.place) {
-		return mapi.Lease{}, errNoWay()
-	}
-	return a.Reach(ctx, managed, old.recorded)
-}
-
-func errNoWay() error {
-	return fault.New(fault.Terminal, fault.ReasonReference, "no ManagementContext leads there any more")
-}
-
-// contextThrough is the context that the API was published through, if it still leads to that place.
-func (a *APIDefinitions) contextThrough(ctx context.Context, old origin) (*v1alpha1.ManagementContext, bool) {
-	managed, err := contextNamed(ctx, a.Client, old.recorded.Context)
-	if err != nil {
-		return nil, false
-	}
-	return managed, a.placeOf(ctx, managed).Is(old.place)
+	own, _ := a.contextOf(ctx, api)
+	return a.departure().reach(ctx, own, old.recorded, api.DeletionTimestamp)
 }
 
 func (a *APIDefinitions) recordPlace(api *v1alpha1.ApiDefinition, terms terms) {

@@ -5,7 +5,10 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,10 +24,104 @@ import (
 // goneForGood is how long a deletion waits for credentials that don't exist any more.
 const goneForGood = time.Minute
 
-// departure borrows clients for deletions.
+// departure borrows clients for what an object leaves: a place that it moves away from, or all of them.
 type departure struct {
-	pool *mapi.Pool
-	now  func() time.Time
+	client  client.Reader
+	sources gather.Sources
+	pool    *mapi.Pool
+	// elsewhere makes a client for another place of the installation that a context leads to; nil when that isn't possible.
+	elsewhere func(ctx context.Context, managed *v1alpha1.ManagementContext, place v1alpha1.Place) (mapi.Lease, error)
+	now       func() time.Time
+}
+
+// placeOf is where a context leads to. An error means that it can't be told.
+func (d departure) placeOf(ctx context.Context, managed *v1alpha1.ManagementContext) (mapi.Place, error) {
+	if lease, ok := d.pool.Retained(string(managed.UID)); ok && lease.Revision == managed.Generation {
+		return lease.Place, nil
+	}
+	return d.sources.PlaceOf(ctx, managed)
+}
+
+// leadsTo reports whether a context leads to a recorded place. While that can't be told, the one that the object was published through is
+// taken to: what it refers to may come back.
+func (d departure) leadsTo(ctx context.Context, managed *v1alpha1.ManagementContext, recorded v1alpha1.Place) bool {
+	place, err := d.placeOf(ctx, managed)
+	if err != nil {
+		return slices.Contains(certain(client.ObjectKeyFromObject(managed).String()), recorded.Context)
+	}
+	return place.Is(gather.Place(recorded))
+}
+
+// at is the usable client of a context, if it leads to a place.
+func (d departure) at(managed *v1alpha1.ManagementContext, place mapi.Place) (mapi.Lease, bool) {
+	if managed == nil {
+		return mapi.Lease{}, false
+	}
+	lease, known, err := d.pool.Get(string(managed.UID))
+	return lease, known && err == nil && lease.Place.Is(place)
+}
+
+// reach finds a client for a place where an object was published. own is the context that the object names, or nil; deleted is when the
+// object's deletion was asked for, or nil. Own credentials go before those of others, and aren't shown to another host. A Terminal fault says
+// that no way leads there any more.
+func (d departure) reach(ctx context.Context, own *v1alpha1.ManagementContext, recorded v1alpha1.Place, deleted *metav1.Time) (mapi.Lease, error) {
+	place, through := gather.Place(recorded), d.through(ctx, recorded)
+	for _, managed := range []*v1alpha1.ManagementContext{own, through} {
+		if lease, ok := d.at(managed, place); ok {
+			return lease, nil
+		}
+	}
+	if lease, ok := d.pool.At(place); ok {
+		return lease, nil
+	}
+	if through != nil {
+		return d.failing(through, place, deleted)
+	}
+	if own == nil {
+		return mapi.Lease{}, errNoWay()
+	}
+	if _, known, _ := d.pool.Get(string(own.UID)); !known {
+		return mapi.Lease{}, d.whyNot(own)
+	}
+	current, ok := d.pool.Retained(string(own.UID))
+	if !ok || !current.Place.SameInstallation(place) || d.elsewhere == nil {
+		return mapi.Lease{}, errNoWay()
+	}
+	return d.elsewhere(ctx, own, recorded)
+}
+
+// through is the context that an object was published through, if it still leads to that place; otherwise nil.
+func (d departure) through(ctx context.Context, recorded v1alpha1.Place) *v1alpha1.ManagementContext {
+	if recorded.Context == "" {
+		return nil
+	}
+	managed, err := contextNamed(ctx, d.client, recorded.Context)
+	if err != nil || !d.leadsTo(ctx, managed, recorded) {
+		return nil
+	}
+	return managed
+}
+
+// failing borrows what is left of a context that isn't ready. A move waits for it, and a deletion only as long as that makes sense.
+func (d departure) failing(managed *v1alpha1.ManagementContext, place mapi.Place, deleted *metav1.Time) (mapi.Lease, error) {
+	if deleted.IsZero() {
+		return mapi.Lease{}, d.whyNot(managed)
+	}
+	if lease, ok := d.pool.Retained(string(managed.UID)); ok && !lease.Place.Is(place) {
+		return mapi.Lease{}, d.whyNot(managed)
+	}
+	lease, why, err := d.leaseOf(managed, deleted)
+	switch {
+	case why != "":
+		return mapi.Lease{}, fault.New(fault.Terminal, fault.ReasonReference, "%s", strings.TrimPrefix(why, "since "))
+	case errors.Is(err, lifecycle.ErrDeferred):
+		return mapi.Lease{}, d.whyNot(managed)
+	}
+	return lease, err
+}
+
+func errNoWay() error {
+	return fault.New(fault.Terminal, fault.ReasonReference, "no ManagementContext leads there any more")
 }
 
 // contextNamed is the ManagementContext that a status remembers: by namespace/name, or by what stands for that. Errors are those of
@@ -58,7 +155,7 @@ func (d departure) leaseOf(managed *v1alpha1.ManagementContext, deleted *metav1.
 		// It is probed soon, which wakes the object.
 		return mapi.Lease{}, "", lifecycle.ErrDeferred
 	}
-	if fault.ReasonOf(d.pool.Trouble(uid)) != gather.ReasonCredentialsMissing {
+	if !lacksSources(d.pool.Trouble(uid)) {
 		return mapi.Lease{}, "", err
 	}
 	// A Secret that is only replaced at this moment gets some time to come back.
@@ -67,6 +164,17 @@ func (d departure) leaseOf(managed *v1alpha1.ManagementContext, deleted *metav1.
 		return mapi.Lease{}, "since the credentials of its ManagementContext are gone", nil
 	}
 	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
+}
+
+// lacksSources reports whether what a context refers to isn't there: a Secret with credentials, or what a template looks up.
+func lacksSources(trouble error) bool {
+	switch fault.ReasonOf(trouble) {
+	case gather.ReasonCredentialsMissing, fault.ReasonTemplate:
+		return true
+	case fault.ReasonReference:
+		return fault.KindOf(trouble) == fault.Waiting
+	}
+	return false
 }
 
 // whyNot is why a context that leads to the right place has no usable client.

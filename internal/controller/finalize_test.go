@@ -152,8 +152,10 @@ func TestFinalize(t *testing.T) {
 			change: func(d *deletion) { d.api.Spec.ContextRef, d.api.Status.OrganizationID = nil, "DEFAULT" },
 		},
 		"only local": {
-			why:    "no management API was ever told of it",
-			change: func(d *deletion) { d.api.Spec.ContextRef, d.api.Spec.Local = nil, true },
+			why: "no management API was ever told of it",
+			change: func(d *deletion) {
+				d.api.Spec.ContextRef, d.api.Spec.Local, d.api.Status.OrganizationID = nil, true, ""
+			},
 		},
 		"paused": {
 			why: "nothing is written, not even a deletion", fault: controller.ReasonPaused,

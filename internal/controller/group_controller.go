@@ -97,7 +97,11 @@ func (g *Groups) publish(ctx context.Context, group *v1alpha1.Group, found gathe
 	if err != nil {
 		return outcome, g.blame(lease, err)
 	}
-	outcome.Warnings = append(outcome.Warnings, g.leaveOldPlace(ctx, group, managed, lease)...)
+	left, err := g.leaveOldPlace(ctx, group, managed, lease)
+	if err != nil {
+		return outcome, err
+	}
+	outcome.Warnings = append(outcome.Warnings, left...)
 	syncOf(&group.Status.Sync).Place = gather.RecordPlace(lease, found.SecretContext)
 	syncOf(&group.Status.Sync).ReconcileAt = requested(group, managed)
 	outcome.Requeue = times.Rotation
@@ -292,52 +296,57 @@ func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.St
 	return nil
 }
 
-// leaveOldPlace removes the group from where it was published before its context led elsewhere. What can't be reached is named.
-func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, managed *v1alpha1.ManagementContext, lease mapi.Lease) []string {
+// leaveOldPlace removes the group from where it was published before its context led elsewhere. What can't be reached for good is named; an
+// error means that another try may succeed.
+func (g *Groups) leaveOldPlace(ctx context.Context, group *v1alpha1.Group, managed *v1alpha1.ManagementContext, lease mapi.Lease) ([]string, error) {
 	sync := group.Status.Sync
 	if sync == nil || sync.Place == nil || gather.Place(*sync.Place).Is(lease.Place) {
-		return nil
+		return nil, nil
 	}
-	why := ""
-	if old, reachable := g.reach(ctx, managed, lease, *sync.Place); reachable {
-		one, err := g.mayBeOne(ctx, group, old)
-		switch {
-		case err == nil && one:
-			why = ", since it has the id of the one that is published now: that may be the very same under another address"
-		case err == nil && g.withdraw(ctx, group, old) == nil:
-			return nil
-		}
+	why, err := g.leave(ctx, group, managed, *sync.Place)
+	if kind := fault.KindOf(err); err != nil && (kind == fault.Transient || kind == fault.Waiting) {
+		return nil, fmt.Errorf("leaving %s: %w", sync.Place.BaseURL, err)
 	}
-	return []string{fmt.Sprintf("the group was left behind at %s, where it was published before%s; delete it there by hand if it isn't needed",
-		sync.Place.BaseURL, why)}
+	if err != nil {
+		why = err.Error()
+	}
+	if why == "" {
+		return nil, nil
+	}
+	return []string{fmt.Sprintf("the group was left behind at %s, where it was published before: %s; delete it there by hand if it isn't needed",
+		sync.Place.BaseURL, why)}, nil
 }
 
-// mayBeOne reports whether the group that was just written may be the one at the place that old leads to: ids of groups are made from
-// their names, so that other installations have the same ones, and nothing else tells groups apart.
-func (g *Groups) mayBeOne(ctx context.Context, group *v1alpha1.Group, old mapi.Lease) (bool, error) {
+// leave deletes the group at its old place, unless it may be the one that was just written: ids of groups are made from their names, so that
+// other installations have the same ones, and nothing else tells groups apart. Then the reason is given.
+func (g *Groups) leave(ctx context.Context, group *v1alpha1.Group, managed *v1alpha1.ManagementContext, old v1alpha1.Place) (why string, err error) {
+	there, err := g.departure().reach(ctx, managed, old, nil)
+	if err != nil {
+		return "", err
+	}
+	seen, err := g.observe(ctx, group, there)
+	switch {
+	case err != nil || !seen.Exists:
+		return "", err
+	case seen.Ref.ID == group.Status.ID:
+		return "it has the id of the one that is published now, and may be the very same under another address", nil
+	}
+	return "", there.Client.Groups().Delete(ctx, mapi.Ref{ID: seen.Ref.ID})
+}
+
+func (g *Groups) departure() departure {
+	return departure{client: g.Client, sources: g.Sources, pool: g.Pool, elsewhere: g.Reach, now: g.Now}
+}
+
+// observe finds the remote group. A deletion goes by its id, which the status may not know yet, so the key finds it.
+func (g *Groups) observe(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease) (mapi.Observation, error) {
 	key, isID := keyOf(group)
-	seen, err := old.Client.Groups().Observe(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
-	return err == nil && seen.Exists && seen.Ref.ID == group.Status.ID, err
+	return lease.Client.Groups().Observe(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
 }
 
-// reach finds a client for a place that a group leaves: one that leads there, or the group's own context pointed there, but only within
-// its installation: credentials aren't shown to another host.
-func (g *Groups) reach(ctx context.Context, managed *v1alpha1.ManagementContext, lease mapi.Lease, old v1alpha1.Place) (mapi.Lease, bool) {
-	place := gather.Place(old)
-	if there, ok := g.Pool.At(place); ok {
-		return there, true
-	}
-	if g.Reach == nil || !place.SameInstallation(lease.Place) {
-		return mapi.Lease{}, false
-	}
-	there, err := g.Reach(ctx, managed, old)
-	return there, err == nil
-}
-
-// withdraw deletes the remote group. That goes by its id, which the status may not know yet, so the key finds it.
+// withdraw deletes the remote group.
 func (g *Groups) withdraw(ctx context.Context, group *v1alpha1.Group, lease mapi.Lease) error {
-	key, isID := keyOf(group)
-	seen, err := lease.Client.Groups().Observe(ctx, refOf(model.Group{Key: key, KeyIsID: isID}))
+	seen, err := g.observe(ctx, group, lease)
 	if err != nil || !seen.Exists {
 		return err
 	}
@@ -410,48 +419,46 @@ func (g *Groups) finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 // farewell ends the deletion when the way is gone.
 func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id string) (mapi.Lease, lifecycle.Farewell, error) {
 	managed, err := g.contextOf(ctx, group)
-	published, reachable := g.published(group)
-	switch {
-	case errors.Is(err, fault.Waiting) && reachable:
-		return published, "", nil
-	case errors.Is(err, fault.Waiting):
-		return mapi.Lease{}, leftGroup(id, "since its ManagementContext is gone"), nil
-	case err != nil:
+	if err != nil && !errors.Is(err, fault.Waiting) {
 		return mapi.Lease{}, "", err
 	}
-	if held, err := heldBack(group, managed); held != nil || err != nil {
-		return mapi.Lease{}, "", cmp.Or(err, errPaused())
-	}
-	if reachable {
-		return published, "", nil
-	}
-	lease, why, err := departure{pool: g.Pool, now: g.Now}.leaseOf(managed, group.DeletionTimestamp)
-	if err != nil || why != "" {
-		return mapi.Lease{}, leftGroup(id, why), err
-	}
-	if sync := group.Status.Sync; sync != nil && sync.Place != nil && !gather.Place(*sync.Place).Is(lease.Place) {
-		if lease, reachable = g.reach(ctx, managed, lease, *sync.Place); !reachable {
-			return mapi.Lease{}, leftGroup(id, "since no ManagementContext leads to "+sync.Place.BaseURL+" any more"), nil
+	if managed != nil {
+		if held, err := heldBack(group, managed); held != nil || err != nil {
+			return mapi.Lease{}, "", cmp.Or(err, errPaused())
+		}
+		if _, known, _ := g.Pool.Get(string(managed.UID)); !known {
+			return mapi.Lease{}, "", lifecycle.ErrDeferred // it is probed soon, which wakes the group
 		}
 	}
-	return lease, "", nil
+	if sync := group.Status.Sync; sync != nil && sync.Place != nil {
+		lease, err := g.departure().reach(ctx, managed, *sync.Place, group.DeletionTimestamp)
+		if kind := fault.KindOf(err); err == nil || kind == fault.Transient || kind == fault.Waiting {
+			return lease, "", err
+		}
+		if managed != nil {
+			return mapi.Lease{}, leftGroup(id, "since "+err.Error()), nil
+		}
+	}
+	if managed == nil {
+		return mapi.Lease{}, leftGroup(id, "since its ManagementContext is gone"), nil
+	}
+	lease, why, err := g.departure().leaseOf(managed, group.DeletionTimestamp)
+	if why != "" {
+		return mapi.Lease{}, leftGroup(id, why), nil
+	}
+	return lease, "", err
 }
 
 // contextOf is the context that the group names, or else the one that it was published through.
 func (g *Groups) contextOf(ctx context.Context, group *v1alpha1.Group) (*v1alpha1.ManagementContext, error) {
 	managed, err := gather.Context(ctx, g.Client, *group.Spec.ContextRef, group.Namespace)
+	if err == nil {
+		return managed, nil
+	}
 	if sync := group.Status.Sync; errors.Is(err, fault.Waiting) && sync != nil && sync.Place != nil && sync.Place.Context != "" {
 		return contextNamed(ctx, g.Client, sync.Place.Context)
 	}
-	return managed, err
-}
-
-// published is a client for the place where the group was published last, which needn't be where its context leads now.
-func (g *Groups) published(group *v1alpha1.Group) (mapi.Lease, bool) {
-	if group.Status.Sync == nil || group.Status.Sync.Place == nil {
-		return mapi.Lease{}, false
-	}
-	return g.Pool.At(gather.Place(*group.Status.Sync.Place))
+	return nil, err
 }
 
 func leftGroup(id, why string) lifecycle.Farewell {
