@@ -175,6 +175,12 @@ func (o httpOptions) problems() []error {
 	return problems
 }
 
+// requestsAtMost is how many requests of one reconciliation may take all of their time.
+const requestsAtMost = 4
+
+// patience is how long one reconciliation may take: as long as a shutdown waits for it, but never less than slow requests need.
+func (o *options) patience() time.Duration { return max(o.shutdown, requestsAtMost*o.http.timeout) }
+
 func clusterIDProblems(id string) []error {
 	problems := problems{}
 	problems.add(id != "" && !clusterIDs.MatchString(id), "cluster-id (CLUSTER_ID): %q has other characters than a-z, 0-9, - and ., or more than 63", id)

@@ -215,27 +215,27 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 	return errors.Join(
 		controller.SetupContexts(mgr, &lifecycle.Reconciler[*v1alpha1.ManagementContext]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(contextEventSource), Kind: contexts,
-			Finalizer: v1alpha1.ManagementContextFinalizer, Timeout: o.shutdown, Jitter: jitter,
+			Finalizer: v1alpha1.ManagementContextFinalizer, Timeout: o.patience(), Jitter: jitter,
 		}, recheck.events, controller.Options(o.workers, jitter)),
 		controller.SetupAPIDefinitions(mgr, &lifecycle.Reconciler[*v1alpha1.ApiDefinition]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(apiEventSource), Kind: apis,
 			Finalizer: v1alpha1.ApiDefinitionFinalizer, Inherited: []string{v1alpha1.ApiDefinitionTemplateFinalizer},
-			Timeout: o.shutdown, Jitter: jitter,
+			Timeout: o.patience(), Jitter: jitter,
 		}, changed.events, woken, controller.Options(o.workers, jitter)),
 		controller.SetupResources(mgr, &lifecycle.Reconciler[*v1alpha1.ApiResource]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(resourceEventSource), Finalizer: v1alpha1.ApiResourceFinalizer,
-			Kind: &controller.Resources{Client: mgr.GetClient(), Sources: sources}, Timeout: o.shutdown, Jitter: jitter,
+			Kind: &controller.Resources{Client: mgr.GetClient(), Sources: sources}, Timeout: o.patience(), Jitter: jitter,
 		}, controller.Options(o.workers, jitter)),
 		controller.SetupNotifications(mgr, &lifecycle.Reconciler[*v1alpha1.Notification]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(notificationEventSource), Finalizer: v1alpha1.NotificationFinalizer,
-			Kind: &controller.Notifications{Client: mgr.GetClient(), Sources: sources}, Timeout: o.shutdown, Jitter: jitter,
+			Kind: &controller.Notifications{Client: mgr.GetClient(), Sources: sources}, Timeout: o.patience(), Jitter: jitter,
 		}, controller.Options(o.workers, jitter)),
 		controller.SetupGroups(mgr, &lifecycle.Reconciler[*v1alpha1.Group]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(groupEventSource), Finalizer: v1alpha1.GroupFinalizer,
 			Kind: &controller.Groups{
 				Client: mgr.GetClient(), Sources: sources, Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey, Times: times,
 				Meter: measured, Now: time.Now,
-			}, Timeout: o.shutdown, Jitter: jitter,
+			}, Timeout: o.patience(), Jitter: jitter,
 		}, regrouped.events, controller.Options(o.workers, jitter)),
 		setupReleased(mgr, &corev1.Secret{}, "Secret"),
 		setupReleased(mgr, &corev1.ConfigMap{}, "ConfigMap"),

@@ -218,11 +218,8 @@ func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinitio
 		Message:    readyText(api, result),
 		Conditions: []metav1.Condition{served(api, result.comparison), result.drifted(api), configured(result.comparison.Findings)},
 	}
-	outcome = a.untilDue(outcome, api, terms)
-	if err := severeRemarks(api.Status.Errors.Severe); err != nil {
-		return outcome, err
-	}
-	return a.serveLocally(ctx, api, terms.Hidden, outcome)
+	outcome, err = a.serveLocally(ctx, api, terms.Hidden, a.untilDue(outcome, api, terms))
+	return outcome, cmp.Or(err, severeRemarks(api.Status.Errors.Severe))
 }
 
 // untilDue lets the API come back when it is its turn to be read in full.
@@ -401,7 +398,7 @@ func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen ma
 	onlyEqual, err := adoptsOnlyEqual(api)
 	s := state{
 		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster, policy: terms.policy,
-		local: api.Spec.Local, onlyEqual: onlyEqual, requested: terms.isRequested(api),
+		local: api.Spec.Local, onlyEqual: onlyEqual, requested: terms.isRequested(api), severe: len(api.Status.Errors.Severe) > 0,
 		owned:   seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
 		written: api.Status.ObservedGeneration == api.Generation && translate.PublishedID(api) != "",
 	}
@@ -455,6 +452,9 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 		status.State = api.Spec.State
 	}
 	sync := syncOf(&status.Sync)
+	if sync.Digest == "" {
+		status.Errors = v1alpha1.Errors{} // remarks of another operator, about what is as wanted now
+	}
 	if sync.Digest != digest {
 		sync.Digest, sync.Unresolved = digest, nil
 	}

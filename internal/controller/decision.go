@@ -43,6 +43,8 @@ type state struct {
 	onlyEqual bool
 	// requested is true when a person asks for a reconciliation now.
 	requested bool
+	// severe is true when the management API accepted the last write and said that something is badly wrong.
+	severe bool
 }
 
 // joins reports whether the object belongs to other clusters and may be shared with them.
@@ -100,6 +102,8 @@ func (s state) write(differing []model.Difference) (decision, error) {
 	switch {
 	case s.recorded != "" && s.recorded != s.wanted:
 		result.write, result.operation, result.reason = true, OperationUpdate, "the wanted state changed"
+	case len(differing) == 0 && s.requested && s.severe && s.wroteThis():
+		result.write, result.operation, result.reason = true, OperationUpdate, "a person asks for it, since the last write ended with severe remarks"
 	case len(differing) == 0:
 	case !s.wroteThis():
 		result.write, result.reason = true, "it differs from the wanted state in "+paths(differing)

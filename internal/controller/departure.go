@@ -155,13 +155,17 @@ func (d departure) leaseOf(managed *v1alpha1.ManagementContext, deleted *metav1.
 		// It is probed soon, which wakes the object.
 		return mapi.Lease{}, "", lifecycle.ErrDeferred
 	}
-	if !lacksSources(d.pool.Trouble(uid)) {
+	trouble := d.pool.Trouble(uid)
+	if !lacksSources(trouble) {
 		return mapi.Lease{}, "", err
 	}
 	// A Secret that is only replaced at this moment gets some time to come back.
 	waited := d.now().Sub(deleted.Time)
 	if !managed.DeletionTimestamp.IsZero() || waited >= goneForGood {
-		return mapi.Lease{}, "since the credentials of its ManagementContext are gone", nil
+		if fault.ReasonOf(trouble) == gather.ReasonCredentialsMissing {
+			return mapi.Lease{}, "since the credentials of its ManagementContext are gone", nil
+		}
+		return mapi.Lease{}, "since what the templates of its ManagementContext look up is gone", nil
 	}
 	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
 }

@@ -62,7 +62,10 @@ func (g *Groups) Sync(ctx context.Context, group *v1alpha1.Group) (lifecycle.Out
 		return lifecycle.Outcome{Message: "It names no context, so the group is expected to be in the management API already"}, nil
 	}
 	inStep := isGroupInStep(group)
-	outcome, err := g.publish(ctx, group, found)
+	complete := group.DeepCopy()
+	complete.Spec = found.Spec
+	outcome, err := g.publish(ctx, complete, found)
+	group.ObjectMeta, group.Status = complete.ObjectMeta, complete.Status
 	if inStep && errors.As(err, new(unseen)) && fault.KindOf(err) == fault.Transient {
 		outcome = lifecycle.Outcome{Deferred: true}
 	}
@@ -184,6 +187,9 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
 	case seen.Exists:
 		group.Status.ID = seen.Ref.ID
+	}
+	if !decided.writes() && syncOf(&group.Status.Sync).Digest == "" {
+		group.Status.Errors = v1alpha1.Errors{} // remarks of another operator, about what is as wanted now
 	}
 	digest, err := want.Digest(g.DigestKey)
 	if err != nil {

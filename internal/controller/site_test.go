@@ -50,6 +50,8 @@ type site struct {
 	patches []string
 	// prevented are errors that the API server answers with, by call.
 	prevented map[string]error
+	// after is called when the management API has carried out a request; nil is nothing.
+	after func(request *http.Request)
 	// reprobed are the contexts whose credentials were said to be refused.
 	reprobed []string
 
@@ -101,7 +103,11 @@ func shopContext(cluster string) *v1alpha1.ManagementContext {
 func (s *site) assemble(cluster string) {
 	c := interceptor.NewClient(s.people, s.counting())
 	key, times := []byte("0123456789abcdef0123456789abcdef"), controller.Times{Period: stagePeriod, Rotation: stageRotation}
-	wire := &stageWire{route: func(string) *simulator.Simulator { return s.sim }, bodies: map[string]map[string]any{}}
+	wire := &stageWire{route: func(string) *simulator.Simulator { return s.sim }, bodies: map[string]map[string]any{}, after: func(request *http.Request) {
+		if s.after != nil {
+			s.after(request)
+		}
+	}}
 	sources, waiting := gather.Sources{Reader: c, Live: c, Templating: true}, &controller.Waiting{}
 	s.pool = mapi.NewPool(nil)
 	contexts := &controller.Contexts{

@@ -146,6 +146,7 @@ func ourAnnotations() []string {
 		v1alpha1.DeletionPolicyAnnotation, v1alpha1.DriftPolicyAnnotation,
 		v1alpha1.DriftPeriodAnnotation, v1alpha1.DriftRotationAnnotation,
 		v1alpha1.AdoptionPolicyAnnotation, v1alpha1.PausedAnnotation, v1alpha1.ReconcileAtAnnotation,
+		v1alpha1.TemplateAnnotation,
 	}
 }
 

@@ -322,5 +322,8 @@ func (s Sources) Notification(ctx context.Context, notification *v1alpha1.Notifi
 func renderAlone[S any](ctx context.Context, s Sources, spec S, namespace string) (Referenced[S], error) {
 	values := &values{sources: s}
 	rendered, secrets, err := render(ctx, values, spec, namespace)
+	if err == nil {
+		err = identitiesFrom(secrets)
+	}
 	return Referenced[S]{Spec: rendered, SecretContext: isContextSecret(secrets), Redact: values.redactor(), Rendered: len(values.rendered) > 0}, err
 }
