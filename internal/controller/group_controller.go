@@ -128,8 +128,10 @@ func keyOf(group *v1alpha1.Group) (key string, isID bool) {
 
 func hridOf(group *v1alpha1.Group) string { return group.Namespace + "-" + group.Name }
 
-func claimedKey(group *v1alpha1.Group) string {
-	return translate.ClaimOf(client.ObjectKeyFromObject(group).String(), group.Annotations).ID
+func claimedKey(group *v1alpha1.Group) string { return claimOfGroup(group).ID }
+
+func claimOfGroup(group *v1alpha1.Group) translate.Claim {
+	return translate.ClaimOf(client.ObjectKeyFromObject(group).String(), group.Annotations)
 }
 
 func (g *Groups) wanted(group *v1alpha1.Group, spec *v1alpha1.GroupSpec) model.Group {
@@ -174,7 +176,7 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 	found.notice(group, "Group "+group.Status.ID, count)
 	switch {
 	case decided.writes():
-		err := g.apply(ctx, group, store, want)
+		err := g.apply(ctx, group, store, want, seen.Exists)
 		g.meter().Operation(lease.Name, kindGroup, decided.operation, err)
 		if err != nil {
 			return found.unfinished(), err
@@ -186,7 +188,7 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 		return found.unfinished(), fault.New(fault.Terminal, ReasonDeletedElsewhere,
 			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
 	case seen.Exists:
-		group.Status.ID = seen.Ref.ID
+		group.Status.ID, group.Status.Members = seen.Ref.ID, uint(max(seen.Members, 0))
 	}
 	if !decided.writes() && syncOf(&group.Status.Sync).Digest == "" {
 		group.Status.Errors = v1alpha1.Errors{} // remarks of another operator, about what is as wanted now
@@ -288,9 +290,12 @@ func (g *Groups) verify(ctx context.Context, group *v1alpha1.Group, store mapi.S
 }
 
 // apply stores the key first: after a crash, it is how the group remembers what it may have made.
-func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group) error {
-	claim := translate.Claim{ID: want.Key, For: client.ObjectKeyFromObject(group).String()}.Text()
-	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, map[string]string{v1alpha1.IdentityAnnotation: claim}); err != nil {
+func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.Store[model.Group], want model.Group, existed bool) error {
+	claim := claimOfGroup(group)
+	if claim.ID != want.Key {
+		claim = translate.Claim{ID: want.Key, For: client.ObjectKeyFromObject(group).String(), Found: existed}
+	}
+	if err := lifecycle.Claim(ctx, g.Client, group, v1alpha1.GroupFinalizer, map[string]string{v1alpha1.IdentityAnnotation: claim.Text()}); err != nil {
 		return err
 	}
 	receipt, err := store.Apply(ctx, want, mapi.Commit)
@@ -404,6 +409,8 @@ func (g *Groups) finalize(ctx context.Context, group *v1alpha1.Group) (lifecycle
 	switch {
 	case group.Status.ID == "" && claimedKey(group) == "":
 		return "", nil
+	case group.Status.ID == "" && claimOfGroup(group).Found:
+		return leftGroup(id, "since it was there before, and was never written by this resource"), nil
 	case group.Annotations[v1alpha1.DeletionPolicyAnnotation] == v1alpha1.DeletionPolicyOrphan:
 		return leftGroup(id, "as its annotation "+v1alpha1.DeletionPolicyAnnotation+" asks"), nil
 	case group.Spec.ContextRef == nil:

@@ -110,6 +110,8 @@ type Observation struct {
 	Managed bool
 	// Name is the object's display name, for messages.
 	Name string
+	// Members is how many members a group has; 0 also when it isn't told.
+	Members int
 	// Marker changes with every write of the object itself, as far as the back end shows it.
 	Marker string
 	// Snapshot is what the back end read; only its own Compare looks into it.

@@ -71,9 +71,8 @@ func (p *planner) contextFaultOf(c *contextTarget) *Fault {
 	return found
 }
 
-// contextName is the context under which a resource is told: the one that it names, or that it was published through when it
-// goes or names none.
-func (t *target) contextName() string {
+// contextKey is the context of a resource: the one that it names, or that it was published through when it goes or names none.
+func (t *target) contextKey() string {
 	names := t.contexts()
 	switch {
 	case len(names) == 0:
@@ -84,10 +83,18 @@ func (t *target) contextName() string {
 	return names[0]
 }
 
+// contextName is how the context of a resource is told: a name from a Secret by its template.
+func (t *target) contextName() string {
+	if t.complete.SecretContext {
+		return gather.RefKey(*t.api.Spec.ContextRef, t.api.Namespace).String()
+	}
+	return t.contextKey()
+}
+
 // contextFault is why the context of the resource can't be used, nil if it can.
 func (p *planner) contextFault(t *target) error {
 	for _, c := range p.managed {
-		if client.ObjectKeyFromObject(c.object).String() == t.contextName() {
+		if client.ObjectKeyFromObject(c.object).String() == t.contextKey() {
 			return c.err
 		}
 	}
@@ -315,8 +322,12 @@ func (one *planned) writes() []Write {
 			continue // it would be refused
 		}
 		baseURL, _ := mask.Document(w.place.BaseURL).(string)
+		told := w.context
+		if one.complete.SecretContext && told == one.contextKey() {
+			told = one.contextName()
+		}
 		writes = append(writes, Write{
-			Operation: operation, Context: w.context, BaseURL: baseURL, Scope: w.place.Scope, ID: w.id, Checked: w.checked,
+			Operation: operation, Context: told, BaseURL: baseURL, Scope: w.place.Scope, ID: w.id, Checked: w.checked,
 		})
 	}
 	if served := one.trace.configMap; served != nil {

@@ -283,7 +283,7 @@ func related(targets []*target) [][]*target {
 func (p *planner) moves(t *target) bool {
 	return slices.ContainsFunc(p.managed, func(c *contextTarget) bool {
 		// Of a context whose place can't be told, nothing can be planned either.
-		if client.ObjectKeyFromObject(c.object).String() != t.contextName() || c.place == (mapi.Place{}) {
+		if client.ObjectKeyFromObject(c.object).String() != t.contextKey() || c.place == (mapi.Place{}) {
 			return false
 		}
 		_, left := t.movedFrom(c.place)

@@ -213,6 +213,29 @@ func TestNamesByTemplate(t *testing.T) {
 	}
 }
 
+func TestContextNamedBySecretIsNotTold(t *testing.T) {
+	s := newScene(t)
+	named := replaced(t, document(t, "Secret"), "token: first-token", "ctx: plum-heron")
+	orders := replaced(t, ordersYAML, "{name: ctx}", "{name: \"[[ secret `creds/ctx` ]]\"}")
+	for _, files := range [][]string{{named, orders}, {named, orders, replaced(t, contextYAML, "name: ctx}", "name: plum-heron}")}} {
+		report := s.plans(s.options(files...))
+		o := object(t, report, "ns/orders")
+		for _, c := range report.Contexts {
+			if len(c.Objects) > 0 && strings.Contains(c.Name, "plum-heron") {
+				t.Errorf("the API is told under %s", c.Name)
+			}
+		}
+		for _, w := range o.Writes {
+			if strings.Contains(w.Context, "plum-heron") {
+				t.Errorf("a write is told through %s", w.Context)
+			}
+		}
+		if len(files) == 3 && (o.Verdict != plan.VerdictCreate || len(o.Writes) != 1) {
+			t.Errorf("%s, writes %+v, %+v", o.Verdict, o.Writes, o.Fault)
+		}
+	}
+}
+
 func TestContextsWithTemplates(t *testing.T) {
 	s := newScene(t)
 	templated := replaced(t, contextYAML, "environmentId: DEFAULT", "environmentId: \"[[ configmap `conf/env` ]]\"")

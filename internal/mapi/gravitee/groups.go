@@ -71,8 +71,10 @@ func groupObservation(read document, ref mapi.Ref, byKey bool) mapi.Observation 
 	if key == "" {
 		key = ref.Key
 	}
+	counted, _ := number(read["memberCount"])
 	return mapi.Observation{
 		Exists:     true,
+		Members:    max(int(counted), len(objects(read["members"]))),
 		Ref:        mapi.Ref{Key: key, ID: text(read, "id")},
 		FoundByKey: byKey,
 		// Only an operator gives a group a human-readable id.
