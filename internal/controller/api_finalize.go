@@ -134,6 +134,9 @@ func (a *APIDefinitions) withdrawHere(ctx context.Context, api *v1alpha1.ApiDefi
 	if err != nil || parting != "" {
 		return parting, err
 	}
+	if old, moved := movedFrom(api, lease); moved && recordedContext(api) == "" {
+		return a.withdrawFrom(ctx, api, old)
+	}
 	parting, err = a.withdraw(ctx, api, lease, id, translate.PublishedID(api) != "")
 	return parting, a.blame(lease, err)
 }

@@ -31,8 +31,24 @@ type origin struct {
 
 // movedFrom tells where the API was published last, if that is elsewhere than lease leads to.
 func movedFrom(api *v1alpha1.ApiDefinition, lease mapi.Lease) (origin, bool) {
-	old, recorded := recordedOrigin(api)
-	return old, recorded && !old.place.Is(lease.Place)
+	if old, recorded := recordedOrigin(api); recorded {
+		return old, !old.place.Is(lease.Place)
+	}
+	return inheritedOrigin(api, lease)
+}
+
+// inheritedOrigin tells where GKO published the API last, if that is another environment than lease leads to: GKO remembers the environment and
+// not the address, so that the installation is taken to be the same.
+func inheritedOrigin(api *v1alpha1.ApiDefinition, lease mapi.Lease) (origin, bool) {
+	status, here := &api.Status, lease.Info
+	known := translate.PublishedID(api) != "" && status.OrganizationID != "" && status.EnvironmentID != "" && here.OrganizationID != "" && here.EnvironmentID != ""
+	if !known || status.OrganizationID == here.OrganizationID && status.EnvironmentID == here.EnvironmentID {
+		return origin{}, false
+	}
+	recorded := v1alpha1.Place{
+		Type: lease.Place.Type, BaseURL: lease.Place.BaseURL, OrganizationID: status.OrganizationID, EnvironmentID: status.EnvironmentID, ID: status.ID,
+	}
+	return origin{place: gather.Place(recorded), recorded: recorded, id: status.ID}, true
 }
 
 // recordedOrigin tells where the API was published last.

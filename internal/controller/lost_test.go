@@ -323,3 +323,39 @@ func TestSevereRemarks(t *testing.T) {
 		t.Errorf("%v, writes %v: it is as wanted", verdicts(another.api("orders")), another.writes())
 	}
 }
+
+// GKO remembers the environment that an API was published in. A context that leads elsewhere by now moves it.
+func TestMigrationOfAnAPIWhoseContextWasEdited(t *testing.T) {
+	gko := newSite(t, "", nil, shopAPI("orders", ""))
+	gko.settle("orders")
+	left := gko.api("orders").Status
+	for _, deleted := range []bool{false, true} {
+		s := newSite(t, "", gko.sim, shopAPI("orders", "", func(api *v1alpha1.ApiDefinition) { api.Finalizers = []string{v1alpha1.ApiDefinitionFinalizer} }))
+		edit(s, &v1alpha1.ManagementContext{}, "ctx", func(managed *v1alpha1.ManagementContext) { managed.Spec.EnvironmentID = "REC2" })
+		api := s.api("orders")
+		api.Status = *left.DeepCopy()
+		api.Status.Sync, api.Status.ObservedGeneration, api.Status.Conditions = nil, -1, nil
+		if err := s.people.Status().Update(t.Context(), api); err != nil {
+			t.Fatal(err)
+		}
+		s.lookAtContext()
+		s.forget()
+		if deleted {
+			api := s.api("orders")
+			api.Status.EnvironmentID = "REC2"
+			if err := s.people.Status().Update(t.Context(), api); err != nil {
+				t.Fatal(err)
+			}
+			edit(s, &v1alpha1.ManagementContext{}, "ctx", func(managed *v1alpha1.ManagementContext) { managed.Spec.EnvironmentID = "DEFAULT" })
+			s.lookAtContext()
+			s.goneAPI("orders")
+			s.expectHere("deleted before the first look")
+			continue
+		}
+		s.lookAtAPI("orders")
+		s.expectHere("moved", "REC2 orders")
+		if !readyFor(s.api("orders")) || s.api("orders").Status.ID != left.ID || isTold(s.told.events, "left behind") {
+			t.Errorf("%v, id %s, events %v", verdicts(s.api("orders")), s.api("orders").Status.ID, s.told.events)
+		}
+	}
+}

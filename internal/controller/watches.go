@@ -241,7 +241,9 @@ func makesRoom() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			old := recordedPlace(e.ObjectOld)
 			isGone := old != (mapi.Place{}) && !old.Is(recordedPlace(e.ObjectNew))
-			return isGone || !slices.Equal(crossIDOfAPI(e.ObjectOld), crossIDOfAPI(e.ObjectNew))
+			before, after := crossIDOfAPI(e.ObjectOld), crossIDOfAPI(e.ObjectNew)
+			isKnownNow := slices.Contains(before, computedCrossID) && !slices.Contains(after, computedCrossID)
+			return isGone || !slices.Equal(before, after) && !isKnownNow
 		},
 	}
 }
