@@ -201,6 +201,10 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		Cluster: o.clusterID, Times: times, Rotation: controller.NewRotation(time.Now), Waiting: waiting, Meter: measured,
 		Now: time.Now, Gate: controller.NewGate(o.perContext(), wake),
 	}
+	groups := &controller.Groups{
+		Client: mgr.GetClient(), Sources: sources, Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey, Times: times,
+		Meter: measured, Now: time.Now,
+	}
 	sweeps := &controller.Sweeps{
 		Client: mgr.GetClient(), Pool: pool, Times: times, Waiting: waiting, Wake: wake, Meter: measured,
 		Now: time.Now, Jitter: jitter,
@@ -210,7 +214,7 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		sweeps.Orphans = orphan.Counter(mgr.GetClient(), o.clusterID)
 	}
 	if o.strategy == strategyAlways {
-		apis.Always = &controller.FirstSight{}
+		apis.Always, groups.Always = &controller.FirstSight{}, &controller.FirstSight{}
 	}
 	return errors.Join(
 		controller.SetupContexts(mgr, &lifecycle.Reconciler[*v1alpha1.ManagementContext]{
@@ -232,10 +236,7 @@ func register(ctx context.Context, mgr ctrl.Manager, o options, digestKey []byte
 		}, controller.Options(o.workers, jitter)),
 		controller.SetupGroups(mgr, &lifecycle.Reconciler[*v1alpha1.Group]{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(groupEventSource), Finalizer: v1alpha1.GroupFinalizer,
-			Kind: &controller.Groups{
-				Client: mgr.GetClient(), Sources: sources, Pool: pool, Reach: contexts.Reach, Recheck: recheck.wake, DigestKey: digestKey, Times: times,
-				Meter: measured, Now: time.Now,
-			}, Timeout: o.patience(), Jitter: jitter,
+			Kind: groups, Timeout: o.patience(), Jitter: jitter,
 		}, regrouped.events, controller.Options(o.workers, jitter)),
 		setupReleased(mgr, &corev1.Secret{}, "Secret"),
 		setupReleased(mgr, &corev1.ConfigMap{}, "ConfigMap"),

@@ -557,6 +557,10 @@ type SyncStatus struct {
 	// +listType=atomic
 	// +optional
 	Unresolved []string `json:"unresolved,omitempty"`
+	// severe is true when the last write was accepted with severe remarks, which errors tells. Those of another operator's writes don't
+	// count.
+	// +optional
+	Severe bool `json:"severe,omitempty"`
 	// place is where the object was written to.
 	// +optional
 	Place *Place `json:"place,omitempty"`

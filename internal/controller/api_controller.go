@@ -219,7 +219,7 @@ func (a *APIDefinitions) publish(ctx context.Context, api *v1alpha1.ApiDefinitio
 		Conditions: []metav1.Condition{served(api, result.comparison), result.drifted(api), configured(result.comparison.Findings)},
 	}
 	outcome, err = a.serveLocally(ctx, api, terms.Hidden, a.untilDue(outcome, api, terms))
-	return outcome, cmp.Or(err, severeRemarks(api.Status.Errors.Severe))
+	return outcome, cmp.Or(err, severeRemarks(api.Status.Sync, api.Status.Errors))
 }
 
 // untilDue lets the API come back when it is its turn to be read in full.
@@ -254,11 +254,11 @@ func (a *APIDefinitions) moveAndReconcile(ctx context.Context, api *v1alpha1.Api
 }
 
 // severeRemarks is met when the management API accepted an object and said all the same that something is badly wrong.
-func severeRemarks(severe []string) error {
-	if len(severe) == 0 {
+func severeRemarks(sync *v1alpha1.SyncStatus, errors v1alpha1.Errors) error {
+	if sync == nil || !sync.Severe || len(errors.Severe) == 0 {
 		return nil
 	}
-	return fault.New(fault.Terminal, fault.ReasonControlPlane, "the management API reports: %s", naming(severe))
+	return fault.New(fault.Terminal, fault.ReasonControlPlane, "the management API reports: %s", naming(errors.Severe))
 }
 
 // result is what a reconciliation learned and did.
@@ -398,7 +398,7 @@ func (a *APIDefinitions) state(api *v1alpha1.ApiDefinition, terms terms, seen ma
 	onlyEqual, err := adoptsOnlyEqual(api)
 	s := state{
 		seen: seen, comparison: comparison, wanted: digest, cluster: a.Cluster, policy: terms.policy,
-		local: api.Spec.Local, onlyEqual: onlyEqual, requested: terms.isRequested(api), severe: len(api.Status.Errors.Severe) > 0,
+		local: api.Spec.Local, onlyEqual: onlyEqual, requested: terms.isRequested(api), severe: severeRemarks(api.Status.Sync, api.Status.Errors) != nil,
 		owned:   seen.Exists && translate.RecordedID(api) == seen.Ref.ID,
 		written: api.Status.ObservedGeneration == api.Generation && translate.PublishedID(api) != "",
 	}
@@ -452,9 +452,6 @@ func (a *APIDefinitions) adopt(ctx context.Context, api *v1alpha1.ApiDefinition,
 		status.State = api.Spec.State
 	}
 	sync := syncOf(&status.Sync)
-	if sync.Digest == "" {
-		status.Errors = v1alpha1.Errors{} // remarks of another operator, about what is as wanted now
-	}
 	if sync.Digest != digest {
 		sync.Digest, sync.Unresolved = digest, nil
 	}
@@ -505,7 +502,7 @@ func (a *APIDefinitions) write(ctx context.Context, api *v1alpha1.ApiDefinition,
 	status.Plans = receipt.Ref.Parts
 	status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
 	sync := syncOf(&status.Sync)
-	sync.Unresolved, sync.Marker = nil, ""
+	sync.Unresolved, sync.Marker, sync.Severe = nil, "", len(receipt.Severe) > 0
 	found.wrote, found.comparison.Differences = true, nil
 	want.ID, want.Reported = receipt.Ref.ID, receipt.Warnings
 	sync.Digest, err = a.wantedDigest(api, want.Linked)

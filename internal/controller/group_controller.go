@@ -37,6 +37,8 @@ type Groups struct {
 	Recheck func(contextName string)
 	// DigestKey keys the digests of wanted states.
 	DigestKey []byte
+	// Always re-applies every group when it is seen for the first time by this process (RECONCILE_STRATEGY=always).
+	Always *FirstSight
 	// Times say how often a remote group is looked at.
 	Times Times
 	// Meter is told what happens; nil means nobody is.
@@ -171,6 +173,9 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 	if err != nil {
 		return lifecycle.Outcome{}, unseen{err}
 	}
+	if g.Always.First(group.UID) && !decided.writes() && !decided.drift.found() {
+		decided.reason, decided.operation = "every group is written again after a start (RECONCILE_STRATEGY=always)", OperationUpdate
+	}
 	found := result{policy: policy, drift: decided.drift, corrects: decided.writes(), comparison: decided.comparison}
 	count := drifts(g.meter(), lease.Name, kindGroup)
 	found.notice(group, "Group "+group.Status.ID, count)
@@ -188,10 +193,10 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 		return found.unfinished(), fault.New(fault.Terminal, ReasonDeletedElsewhere,
 			"group %s was deleted elsewhere; it is left so (drift policy %s): change the resource or the policy to create it again", want.Key, policy)
 	case seen.Exists:
-		group.Status.ID, group.Status.Members = seen.Ref.ID, uint(max(seen.Members, 0))
-	}
-	if !decided.writes() && syncOf(&group.Status.Sync).Digest == "" {
-		group.Status.Errors = v1alpha1.Errors{} // remarks of another operator, about what is as wanted now
+		if group.Status.ID == "" {
+			group.Status.Members = uint(max(seen.Members, 0)) // otherwise it is what the last write counted
+		}
+		group.Status.ID = seen.Ref.ID
 	}
 	digest, err := want.Digest(g.DigestKey)
 	if err != nil {
@@ -199,7 +204,7 @@ func (g *Groups) reconcile(ctx context.Context, group *v1alpha1.Group, lease map
 	}
 	syncOf(&group.Status.Sync).Digest = digest
 	group.Status.OrganizationID, group.Status.EnvironmentID = lease.Hidden.Show(lease.Info.OrganizationID), lease.Hidden.Show(lease.Info.EnvironmentID)
-	return g.outcome(group, want, found), severeRemarks(group.Status.Errors.Severe)
+	return g.outcome(group, want, found), severeRemarks(group.Status.Sync, group.Status.Errors)
 }
 
 func (g *Groups) outcome(group *v1alpha1.Group, want model.Group, found result) lifecycle.Outcome {
@@ -304,6 +309,7 @@ func (g *Groups) apply(ctx context.Context, group *v1alpha1.Group, store mapi.St
 	}
 	group.Status.ID, group.Status.Members = receipt.Ref.ID, uint(max(receipt.Members, 0))
 	group.Status.Errors = v1alpha1.Errors{Severe: receipt.Severe, Warning: receipt.Warnings}
+	syncOf(&group.Status.Sync).Severe = len(receipt.Severe) > 0
 	return nil
 }
 

@@ -359,3 +359,32 @@ func TestMigrationOfAnAPIWhoseContextWasEdited(t *testing.T) {
 		}
 	}
 }
+
+// A cluster that is made again from its manifests finds the groups that it has made.
+func TestGroupOfAClusterThatIsMadeAgain(t *testing.T) {
+	before := withGroup(t)
+	s := newSite(t, "", before.sim, crew("crew", "Crew", inContext))
+	s.lookAtContext()
+	s.forget()
+	s.lookAtGroup("crew")
+	if group := s.group("crew"); !readyFor(group) || group.Status.Members != before.group("crew").Status.Members || group.Status.ID != before.group("crew").Status.ID || len(s.writes()) > 0 {
+		t.Errorf("%v, %d members, id %s, writes %v", verdicts(group), group.Status.Members, group.Status.ID, s.writes())
+	}
+}
+
+// The claim on a group that was there before isn't a right to delete it.
+func TestRefusedGroupDeletesNothing(t *testing.T) {
+	before := withGroup(t)
+	s := newSite(t, "", before.sim, crew("crew", "Another", inContext))
+	s.lookAtContext()
+	fault := s.sim.Inject(simulator.Fault{Method: http.MethodPut, Path: "/groups", Mode: simulator.ModeStatus, Status: http.StatusBadRequest, Body: `{"message":"refused"}`})
+	s.lookAtGroup("crew")
+	if readyFor(s.group("crew")) {
+		t.Fatal("it wasn't refused")
+	}
+	fault.Remove()
+	s.goneGroup()
+	if s.remote("Crew") == nil || !isTold(s.told.events, "LeftBehind") {
+		t.Errorf("there is %+v, events %v", s.sim.Groups(), s.told.events)
+	}
+}

@@ -367,8 +367,10 @@ var _ = Describe("Must not break, with an operator of their own", func() {
 	It("point 30: a start is silent, and RECONCILE_STRATEGY=always writes everything once", func(ctx context.Context) {
 		w := newWorld(ctx, simulator.Options{})
 		api := w.api("orders", "ctx")
-		w.apply(ctx, w.context("ctx"), api)
+		group := w.group("crew", "ctx")
+		w.apply(ctx, w.context("ctx"), api, group)
 		w.expect(ctx, api, current)
+		w.expect(ctx, group, current)
 		expectIdle(ctx, w.operator)
 		Expect(w.operator.Kill()).To(Succeed())
 		writes := len(w.sim.Writes())
@@ -380,6 +382,6 @@ var _ = Describe("Must not break, with an operator of their own", func() {
 		Expect(w.operator.Kill()).To(Succeed())
 
 		w.start(ctx, "--reconcile-strategy=always")
-		Eventually(func() int { return len(w.sim.Writes()) }).Should(Equal(writes + 1))
+		Eventually(func() int { return len(w.sim.Writes()) }).Should(Equal(writes+2), "the API and the group")
 	})
 })
