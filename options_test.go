@@ -131,6 +131,16 @@ func TestTimeoutsAreInSeconds(t *testing.T) {
 }
 
 // TestProblemsOfAProxyShowNoPassword: the error ends in a log.
+// A time-out for requests that a reconciliation cuts off would never be reached.
+func TestPatience(t *testing.T) {
+	for seconds, want := range map[string]time.Duration{"5": 25 * time.Second, "60": 4 * time.Minute} {
+		o, err := parse(map[string]string{"HTTP_CLIENT_TIMEOUT_SECONDS": seconds})
+		if err != nil || o.patience() != want {
+			t.Errorf("with time-outs of %s s a reconciliation may take %s, want %s (%v)", seconds, o.patience(), want, err)
+		}
+	}
+}
+
 func TestProblemsOfAProxyShowNoPassword(t *testing.T) {
 	for _, address := range []string{
 		"", "proxy.example:3128", "u:geheim@proxy.example:3128", "//u:geheim@proxy.example", "http://u:geheim@", "http://u:geheim@:3128",

@@ -156,7 +156,7 @@ func (d departure) leaseOf(managed *v1alpha1.ManagementContext, deleted *metav1.
 		return mapi.Lease{}, "", lifecycle.ErrDeferred
 	}
 	trouble := d.pool.Trouble(uid)
-	if !lacksSources(trouble) {
+	if !lacksSources(managed, trouble) {
 		return mapi.Lease{}, "", err
 	}
 	// A Secret that is only replaced at this moment gets some time to come back.
@@ -170,13 +170,16 @@ func (d departure) leaseOf(managed *v1alpha1.ManagementContext, deleted *metav1.
 	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
 }
 
-// lacksSources reports whether what a context refers to isn't there: a Secret with credentials, or what a template looks up.
-func lacksSources(trouble error) bool {
+// lacksSources reports whether what a context refers to isn't there: a Secret with credentials, or what a template looks up. A template that
+// can't be rendered may be a slip of the pen, unless the context goes anyway.
+func lacksSources(managed *v1alpha1.ManagementContext, trouble error) bool {
 	switch fault.ReasonOf(trouble) {
-	case gather.ReasonCredentialsMissing, fault.ReasonTemplate:
+	case gather.ReasonCredentialsMissing:
 		return true
 	case fault.ReasonReference:
 		return fault.KindOf(trouble) == fault.Waiting
+	case fault.ReasonTemplate:
+		return !managed.DeletionTimestamp.IsZero()
 	}
 	return false
 }

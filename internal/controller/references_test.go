@@ -514,3 +514,25 @@ func TestAnnotationsThatWake(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatATemplateMayBecome(t *testing.T) {
+	cases := map[string]struct {
+		text, other string
+		want        bool
+	}{
+		"itself":                        {"orders", "orders", true},
+		"another text":                  {"orders", "cart", false},
+		"anything":                      {`[[ configmap "a/b" ]]`, "orders", true},
+		"what begins so":                {`team-[[ configmap "a/b" ]]`, "team-orders", true},
+		"what begins otherwise":         {`team-[[ configmap "a/b" ]]`, "orders", false},
+		"what ends so":                  {`[[ configmap "a/b" ]]-eu`, "orders-eu", true},
+		"what ends otherwise":           {`[[ configmap "a/b" ]]-eu`, "orders-us", false},
+		"white space that is cut off":   {"team- [[- configmap \"a/b\" -]] -eu", "team-orders-eu", true},
+		"a template that can't be read": {"team-[[", "team-orders", false},
+	}
+	for name, c := range cases {
+		if got := mayBecome(c.text, c.other); got != c.want {
+			t.Errorf("%s: %q may become %q: %t", name, c.text, c.other, got)
+		}
+	}
+}
