@@ -201,8 +201,6 @@ func credentialsFrom(secret *corev1.Secret, spec *v1alpha1.ManagementContextSpec
 
 // atCloud fills in what a cloud token tells.
 func atCloud(config *mapi.Config, now time.Time) error {
-	// Files that a token is copied from often end with a line break.
-	config.Credentials.Token = strings.TrimSpace(config.Credentials.Token)
 	target, err := cloud.Resolve(config.Credentials.Token, cloud.Target{
 		BaseURL: config.BaseURL, OrganizationID: config.Scope[scopeOrganization], EnvironmentID: config.Scope[scopeEnvironment],
 	}, now)
