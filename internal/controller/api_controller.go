@@ -535,7 +535,7 @@ func (a *APIDefinitions) remember(api *v1alpha1.ApiDefinition, found *result) {
 }
 
 func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition, lease mapi.Lease, id string, existed bool) error {
-	claim := a.claimFor(api, lease, id, existed)
+	claim := claimFor(api, lease, id, existed)
 	if claim == (translate.Claim{}) {
 		return lifecycle.Claim(ctx, a.Client, api, v1alpha1.ApiDefinitionFinalizer, nil)
 	}
@@ -543,7 +543,7 @@ func (a *APIDefinitions) claim(ctx context.Context, api *v1alpha1.ApiDefinition,
 }
 
 // claimFor is the claim on the API with that id; existed tells whether it is there already. The zero value stands for none.
-func (a *APIDefinitions) claimFor(api *v1alpha1.ApiDefinition, lease mapi.Lease, id string, existed bool) translate.Claim {
+func claimFor(api *v1alpha1.ApiDefinition, lease mapi.Lease, id string, existed bool) translate.Claim {
 	have := translate.ClaimOf(translate.FullName(api), api.Annotations)
 	claim := translate.Claim{ID: id, For: translate.FullName(api), Found: existed}
 	_, moves := movedFrom(api, lease)
@@ -687,14 +687,15 @@ func (a *APIDefinitions) twins(ctx context.Context, api *v1alpha1.ApiDefinition,
 		if other.UID == api.UID || other.Spec.ContextRef == nil || !mayBecome(translate.CrossID(other), crossID) {
 			continue
 		}
-		if !isComputed(specContext(other)) && !a.samePlace(ctx, other, lease) {
+		computed := isComputed(specContext(other))
+		if !computed && !a.samePlace(ctx, other, lease) {
 			continue // told before anything is rendered: there may be thousands
 		}
 		named, err := withNames(ctx, names, other)
 		if err != nil {
 			return nil, err
 		}
-		if translate.CrossID(named) == crossID && a.samePlace(ctx, named, lease) {
+		if translate.CrossID(named) == crossID && (!computed || a.samePlace(ctx, named, lease)) {
 			twins = append(twins, *named)
 		}
 	}

@@ -163,7 +163,7 @@ func (a *APIDefinitions) leaseForDeletion(ctx context.Context, api *v1alpha1.Api
 	lease, why, err := a.departure().leaseOf(managed, api.DeletionTimestamp)
 	switch {
 	case why != "":
-		return mapi.Lease{}, left(id, why), nil
+		return mapi.Lease{}, left(id, "since "+why), nil
 	case errors.Is(err, lifecycle.ErrDeferred):
 		return mapi.Lease{}, "", a.departure().whyNot(managed)
 	}

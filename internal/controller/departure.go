@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -113,7 +112,7 @@ func (d departure) failing(managed *v1alpha1.ManagementContext, place mapi.Place
 	lease, why, err := d.leaseOf(managed, deleted)
 	switch {
 	case why != "":
-		return mapi.Lease{}, fault.New(fault.Terminal, fault.ReasonReference, "%s", strings.TrimPrefix(why, "since "))
+		return mapi.Lease{}, fault.New(fault.Terminal, fault.ReasonReference, "%s", why)
 	case errors.Is(err, lifecycle.ErrDeferred):
 		return mapi.Lease{}, d.whyNot(managed)
 	}
@@ -163,9 +162,9 @@ func (d departure) leaseOf(managed *v1alpha1.ManagementContext, deleted *metav1.
 	waited := d.now().Sub(deleted.Time)
 	if !managed.DeletionTimestamp.IsZero() || waited >= goneForGood {
 		if fault.ReasonOf(trouble) == gather.ReasonCredentialsMissing {
-			return mapi.Lease{}, "since the credentials of its ManagementContext are gone", nil
+			return mapi.Lease{}, "the credentials of its ManagementContext are gone", nil
 		}
-		return mapi.Lease{}, "since what the templates of its ManagementContext look up is gone", nil
+		return mapi.Lease{}, "what the templates of its ManagementContext look up is gone", nil
 	}
 	return mapi.Lease{}, "", fault.New(fault.Waiting, fault.ReasonContextNotReady, "%w", err).After(goneForGood - waited)
 }

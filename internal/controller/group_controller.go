@@ -463,7 +463,7 @@ func (g *Groups) leaseForDeletion(ctx context.Context, group *v1alpha1.Group, id
 	}
 	lease, why, err := g.departure().leaseOf(managed, group.DeletionTimestamp)
 	if why != "" {
-		return mapi.Lease{}, leftGroup(id, why), nil
+		return mapi.Lease{}, leftGroup(id, "since "+why), nil
 	}
 	return lease, "", err
 }

@@ -275,7 +275,7 @@ func apisOfSameCrossID(reader client.Reader) handler.MapFunc {
 func apisInConflict(ctx context.Context, reader client.Reader) []reconcile.Request {
 	var apis v1alpha1.ApiDefinitionList
 	if err := reader.List(ctx, &apis, client.UnsafeDisableDeepCopy); err != nil {
-		return nil // As above.
+		return nil // The cache answers from memory; it only fails while it shuts down.
 	}
 	return requestsFor(keysIn(slices.DeleteFunc(apis.Items, func(api v1alpha1.ApiDefinition) bool {
 		ready := meta.FindStatusCondition(api.Status.Conditions, v1alpha1.ReadyCondition)
